@@ -1,0 +1,53 @@
+// A machine is its datasheet: what it holds, what it moves, what it computes. Dense peaks, SI units, a source for every
+// number. What was measured on a machine, or fitted, is a profile and not here.
+import type { Unit } from '../model/format.ts'
+
+export interface Link {
+  /** What it is, as people call it: NVLink4, PCIe 5.0 x16, Infinity Fabric. */
+  readonly kind: string
+  /** Bytes/s of one device, one direction, to all its peers together. */
+  readonly bandwidth: number
+  /** Devices that one such link domain joins; absent where not stated. */
+  readonly devices?: number
+}
+
+export interface Machine {
+  readonly name: string
+  readonly title: string
+  readonly vendor: string
+  /** gpu, cpu, tpu or accelerator. */
+  readonly kind: string
+  readonly year?: number
+  readonly memory: {
+    /** Bytes as the device has them; absent where it depends on what is plugged in. */
+    readonly capacity?: number
+    /** Bytes/s. */
+    readonly bandwidth: number
+    /** Where the datasheet gives them: bus width in bits and bits/s per pin. */
+    readonly busBits?: number
+    readonly dataRate?: number
+  }
+  /** Dense FLOP/s (OP/s for integers) of the fastest unit that takes this format, accumulating in fp32 (int32). */
+  readonly peaks: Partial<Readonly<Record<Unit, number>>>
+  /** FLOP/s of the vector units by format. */
+  readonly vector: { readonly fp32?: number; readonly fp16?: number }
+  readonly cache?: { readonly kind: string; readonly bytes: number }
+  readonly units: {
+    readonly kind: string
+    readonly count: number
+    /** Hz, vendor boost. */
+    readonly clock?: number
+    /** Hz, where matrix peaks are stated at another clock. */
+    readonly matrixClock?: number
+    /** Dense fp16 (or bf16) matrix operations per unit and clock, where stated. */
+    readonly matrixOperationsPerClock?: number
+    /** fp32 vector operations per unit and clock, where stated. */
+    readonly vectorOperationsPerClock?: number
+  }
+  readonly links: { readonly scaleUp?: Link; readonly host?: Link }
+  /** Watts. */
+  readonly power?: number
+  /** By path of the number above (`memory.bandwidth`), codes of `sources.json` or plain words; else `unverified`. */
+  readonly sources: Readonly<Record<string, string>>
+  readonly notes?: readonly string[]
+}

@@ -1,0 +1,78 @@
+// How numbers are stored and what unit computes on them. A format is storage (bits, and the scales of its groups)
+// and names the arithmetic unit that takes it as an operand. It does not say what a machine can do.
+
+/** The dense arithmetic units a machine may have, named for the operands they take. */
+export const units = ['fp32', 'tf32', 'fp16', 'bf16', 'fp8', 'fp6', 'fp4', 'int8', 'int4'] as const
+export type Unit = (typeof units)[number]
+
+/** How stored codes become numbers: nothing to do, a scale (and zero), or a look-up table. */
+export type Codec = 'none' | 'affine' | 'table'
+
+export interface Format {
+  readonly name: string
+  /** Bits of one stored element, without its share of the scales. */
+  readonly bits: number
+  /** Elements that share one scale; absent where each row of a matrix is one group, or where there are no scales. */
+  readonly group?: number
+  /** Bits of scale and zero point per group; 0 where there are none. */
+  readonly groupBits: number
+  /** The unit that takes operands of this format directly. */
+  readonly unit: Unit
+  readonly codec: Codec
+}
+
+type Row = Omit<Format, 'name'>
+
+// int formats carry one 16-bit scale per group (symmetric); `zero=16` adds a zero point (asymmetric).
+// mxfp4: OCP MX v1.0, 32 elements to an 8-bit scale. nvfp4: 16 elements to an 8-bit scale. nf4: bitsandbytes, blocks of
+// 64 with an 8-bit double-quantized scale (QLoRA, arXiv 2305.14314, section 3; its second-level constants, 32/256 bits
+// a block, are counted).
+const table = {
+  fp32: { bits: 32, groupBits: 0, unit: 'fp32', codec: 'none' },
+  tf32: { bits: 32, groupBits: 0, unit: 'tf32', codec: 'none' },
+  fp16: { bits: 16, groupBits: 0, unit: 'fp16', codec: 'none' },
+  bf16: { bits: 16, groupBits: 0, unit: 'bf16', codec: 'none' },
+  fp8: { bits: 8, groupBits: 0, unit: 'fp8', codec: 'none' },
+  fp6: { bits: 6, group: 32, groupBits: 8, unit: 'fp6', codec: 'affine' },
+  fp4: { bits: 4, group: 32, groupBits: 8, unit: 'fp4', codec: 'affine' },
+  mxfp4: { bits: 4, group: 32, groupBits: 8, unit: 'fp4', codec: 'affine' },
+  nvfp4: { bits: 4, group: 16, groupBits: 8, unit: 'fp4', codec: 'affine' },
+  int8: { bits: 8, groupBits: 16, unit: 'int8', codec: 'affine' },
+  int4: { bits: 4, group: 128, groupBits: 16, unit: 'int4', codec: 'affine' },
+  int3: { bits: 3, group: 128, groupBits: 16, unit: 'int4', codec: 'affine' },
+  int2: { bits: 2, group: 128, groupBits: 16, unit: 'int4', codec: 'affine' },
+  nf4: { bits: 4, group: 64, groupBits: 8 + 32 / 256, unit: 'int4', codec: 'table' },
+} as const satisfies Record<string, Row>
+
+export type FormatName = keyof typeof table
+export const formatNames = Object.keys(table) as FormatName[]
+
+/** The named format with its usual group. */
+export function format(name: FormatName): Format {
+  return formats[name]
+}
+
+export const formats = Object.fromEntries(
+  formatNames.map((name) => [name, { name, ...(table[name] as Row) } satisfies Format]),
+) as Record<FormatName, Format>
+
+/**
+ * Scales kept for `rows` rows of `rowLength` elements, in bytes. A group never spans two rows unless it is longer than
+ * a row (a two-dimensional block), when it is counted by area.
+ */
+export function scaleBytes(f: Format, rows: number, rowLength: number): number {
+  if (f.groupBits === 0) return 0
+  const group = f.group ?? rowLength
+  const groups = group > rowLength ? (rows * rowLength) / group : rows * Math.ceil(rowLength / group)
+  return (groups * f.groupBits) / 8
+}
+
+/** The codes alone, in bytes, without scales. */
+export function codeBytes(f: Format, elements: number): number {
+  return (elements * f.bits) / 8
+}
+
+/** Mean bits of one element, its share of the scales included. */
+export function bitsPerElement(f: Format, rowLength: number): number {
+  return f.bits + (8 * scaleBytes(f, 1, rowLength)) / rowLength
+}
