@@ -1,0 +1,145 @@
+// One model as it is kept and cut: its formats by role, its cache, its parallelism, its attention kernels.
+import { type Architecture, type Role, roles } from './architecture.ts'
+import { denseStore, type Selection, type Store } from './cache.ts'
+import { bitsPerElement, type Format, format, scaleBytes } from './format.ts'
+import type { Weight } from './parameters.ts'
+
+/** Ranks that each pass is cut over. Experts may be spread wider than `tensor`: attention then runs data-parallel. */
+export interface Parallel {
+  readonly tensor: number
+  readonly pipeline: number
+  readonly expert: number
+}
+
+/** `flash`: scores stay on chip. `unfused`: scores go through memory, and causal masks save nothing. */
+export const fusions = ['flash', 'unfused'] as const
+export type Fusion = (typeof fusions)[number]
+
+export interface Deployment {
+  readonly architecture: Architecture
+  readonly weights: Readonly<Record<Role, Format>>
+  /** What the matrix arithmetic runs in, and how operands enter it. */
+  readonly activations: Format
+  /** How activations travel between kernels: never narrower than 16 bits. */
+  readonly stream: Format
+  readonly store: Store
+  readonly selections: readonly Selection[]
+  readonly parallel: Parallel
+  readonly fusion: Fusion
+}
+
+export interface DeploymentOptions {
+  /** Storage of the linear layers' weights (attention, recurrence, FFN, experts); of everything, from 16 bits on. */
+  readonly weights?: Format
+  /** Storage by role, over `weights`. */
+  readonly roles?: Partial<Readonly<Record<Role, Format>>>
+  readonly activations?: Format
+  readonly kv?: Format
+  readonly store?: Store
+  readonly selections?: readonly Selection[]
+  readonly parallel?: Partial<Parallel>
+  readonly fusion?: Fusion
+}
+
+/** Roles that quantized checkpoints quantize; the others stay as released. */
+const linearRoles: readonly Role[] = ['attention', 'recurrence', 'ffn', 'experts']
+
+/** A deployment of the architecture: as released, but for the options. Units: none; throws where ranks do not divide. */
+export function deploy(architecture: Architecture, options: DeploymentOptions = {}): Deployment {
+  const released = format(architecture.dtype)
+  const activations = options.activations ?? format(architecture.activations ?? architecture.dtype)
+  const stream = activations.bits >= 16 ? activations : released.bits === 16 ? released : format('bf16')
+  const parallel = { tensor: 1, pipeline: 1, expert: 1, ...options.parallel }
+  checkParallel(architecture, parallel)
+  return {
+    architecture,
+    weights: weightFormats(architecture, options),
+    activations,
+    stream,
+    store: options.store ?? denseStore(options.kv ?? stream),
+    selections: options.selections ?? [],
+    parallel,
+    fusion: options.fusion ?? 'flash',
+  }
+}
+
+function weightFormats(architecture: Architecture, options: DeploymentOptions): Record<Role, Format> {
+  const released = format(architecture.dtype)
+  const chosen = options.weights
+  return Object.fromEntries(
+    roles.map((role) => {
+      const wide = chosen !== undefined && (chosen.bits >= 16 || linearRoles.includes(role)) ? chosen : undefined
+      return [role, options.roles?.[role] ?? wide ?? architecture.formats[role] ?? released]
+    }),
+  ) as Record<Role, Format>
+}
+
+function checkParallel(architecture: Architecture, { tensor, pipeline, expert }: Parallel): void {
+  for (const stack of architecture.stacks) {
+    const layers = stack.groups.reduce((n, g) => n + g.layers.length, 0)
+    if (pipeline > layers) {
+      throw new RangeError(
+        `pp: expected at most the ${layers} layers of ${architecture.name}'s ${stack.name}, got ${pipeline}`,
+      )
+    }
+    for (const m of stack.groups.flatMap((g) => g.modules)) {
+      if ('heads' in m && m.heads % tensor !== 0) {
+        throw new RangeError(`tp: expected a divisor of the ${m.heads} heads of ${architecture.name}, got ${tensor}`)
+      }
+      if (m.kind === 'attention' && m.kvHeads % tensor !== 0 && tensor % m.kvHeads !== 0) {
+        throw new RangeError(
+          `tp: expected a divisor or a multiple of the ${m.kvHeads} KV heads of ${architecture.name}, got ${tensor}`,
+        )
+      }
+      if (m.kind === 'moe' && m.experts % expert !== 0) {
+        throw new RangeError(
+          `ep: expected a divisor of the ${m.experts} experts of ${architecture.name}, got ${expert}`,
+        )
+      }
+    }
+  }
+  if (tensor % expert !== 0 && expert % tensor !== 0) {
+    throw new RangeError(`ep: expected a divisor or a multiple of tp ${tensor}, got ${expert}`)
+  }
+  const routed = architecture.stacks.some((s) => s.groups.some((g) => g.modules.some((m) => m.kind === 'moe')))
+  if (expert > 1 && !routed) throw new RangeError(`ep: ${architecture.name} has no experts to spread, got ${expert}`)
+}
+
+/** Devices that the deployment needs. */
+export function devices({ parallel }: Deployment): number {
+  return Math.max(parallel.tensor, parallel.expert) * parallel.pipeline
+}
+
+/** Data-parallel copies of everything but the experts. */
+export function replicas({ parallel }: Deployment): number {
+  return Math.max(1, parallel.expert / parallel.tensor)
+}
+
+/** Ways in which one rank's share of a weight is cut. */
+function cuts(w: Weight, { tensor, expert }: Parallel): number {
+  if (!w.split) return 1
+  return w.copies > 1 ? Math.max(tensor, expert) : Math.min(tensor, w.parts ?? tensor)
+}
+
+/** Bytes of one rank's share of a weight as stored, scales included. */
+export function weightBytes(w: Weight, deployment: Deployment): number {
+  const f = deployment.weights[w.role]
+  return (w.copies * matrixBytes(f, w.rows, w.columns)) / cuts(w, deployment.parallel)
+}
+
+/** Bytes of a stored matrix, scales included. */
+export function matrixBytes(f: Format, rows: number, columns: number): number {
+  return (rows * columns * f.bits) / 8 + scaleBytes(f, rows, columns)
+}
+
+/** Whether the format is finer than the machine's word: it says so in answers. */
+export function describeWeights({ weights }: Deployment): string {
+  const names = new Map<string, Role[]>()
+  for (const role of roles) {
+    const f = weights[role]
+    const name = `${f.name}${f.groupBits > 0 ? ` (${bitsPerElement(f, f.group ?? 4096).toFixed(2)} bits)` : ''}`
+    names.set(name, [...(names.get(name) ?? []), role])
+  }
+  if (names.size === 1) return [...names.keys()].join()
+  return [...names].map(([name, of]) => `${name}: ${of.join(', ')}`).join('; ')
+}

@@ -1,0 +1,185 @@
+// What a deployment holds on one device: weights, cache and working activations, of its fullest pipeline stage.
+import type { Module, Stack } from './architecture.ts'
+import type { Row } from './cache.ts'
+import { type Deployment, replicas, weightBytes } from './deployment.ts'
+import { attentionRow, reachSelections } from './modules/attention.ts'
+import { indexRow, latentRow } from './modules/latent-attention.ts'
+import { stateBytes } from './modules/recurrence.ts'
+import type { Pass } from './operator.ts'
+import { weights } from './parameters.ts'
+import { pastTokens, type Sequences, tokens, type Workload } from './workload.ts'
+
+/** Tokens of a page of a paged engine (vLLM's default block size). */
+const pageTokens = 16
+
+export interface Memory {
+  readonly weights: number
+  /** Rows that coming tokens can still need, and states. */
+  readonly kv: number
+  /** The largest kernel's operands beside the residual stream. */
+  readonly activations: number
+  readonly total: number
+  /** What a paged engine with one block table reserves for the cache: whole pages, and all tokens in windowed layers. */
+  readonly reserved: number
+}
+
+interface Held {
+  kv: number
+  reserved: number
+}
+
+/** Rows of one layer that are held after the pass: the newest first, a shared stretch once. */
+function heldRows(g: Sequences, holds: (tokens: number) => number): number {
+  let left = holds(pastTokens(g) + g.query)
+  let rows = Math.min(g.query, left) * g.sequences
+  left -= Math.min(g.query, left)
+  for (const s of [...g.past].reverse()) {
+    const taken = Math.min(s.tokens, left)
+    rows += taken * s.copies
+    left -= taken
+  }
+  return rows
+}
+
+function pagedRows(g: Sequences): number {
+  const pages = (n: number) => Math.ceil(n / pageTokens) * pageTokens
+  const shared = g.past.filter((s) => s.sharers > 1)
+  const own = g.past.filter((s) => s.sharers === 1).reduce((sum, s) => sum + s.tokens, 0) + g.query
+  return shared.reduce((sum, s) => sum + pages(s.tokens) * s.copies, pages(own) * g.sequences)
+}
+
+/** What one module keeps of every sequence: rows that grow with the context, and a state that does not. */
+function kept(m: Module, d: Deployment): { rows: Row[]; state: number; holds: (tokens: number) => number; source: boolean } {
+  const all = (n: number) => n
+  if (m.kind === 'attention' && !m.borrowed && (m.causal || m.source)) {
+    const selections = m.source ? [] : [...reachSelections(m.reach), ...d.selections]
+    const holds = (n: number) => selections.reduce((rows, s) => Math.min(rows, s.holds(n)), n)
+    return { rows: [attentionRow(m, d)], state: 0, holds, source: m.source !== undefined }
+  }
+  if (m.kind === 'latent-attention') {
+    const index = indexRow(m)
+    return { rows: [latentRow(m), ...(index ? [index] : [])], state: 0, holds: all, source: false }
+  }
+  if (m.kind === 'mamba2' || m.kind === 'delta-net') {
+    const state = stateBytes(m, d.stream.bits / 8)
+    return { rows: [], state: (state.recurrence + state.convolution) / d.parallel.tensor, holds: all, source: false }
+  }
+  return { rows: [], state: 0, holds: all, source: false }
+}
+
+function heldBy(modules: readonly Module[], d: Deployment, workload: Workload): Held {
+  const held = { kv: 0, reserved: 0 }
+  const ways = replicas(d)
+  for (const m of modules) {
+    const { rows, state, holds, source } = kept(m, d)
+    if (rows.length === 0 && state === 0) continue
+    const rowBytes = rows.reduce((sum, r) => sum + d.store.row(r).bytes, 0)
+    for (const g of workload.groups) {
+      const needed = source ? g.sequences * (g.source ?? 0) : heldRows(g, holds)
+      const paged = source ? needed : pagedRows(g)
+      held.kv += (needed * rowBytes + g.sequences * state) / ways
+      held.reserved += (paged * rowBytes + g.sequences * state) / ways
+    }
+  }
+  return held
+}
+
+function weightsOf(modules: readonly Module[], d: Deployment): number {
+  return modules.flatMap(weights).reduce((sum, w) => sum + weightBytes(w, d), 0)
+}
+
+/** Bytes of weights by pipeline stage, per device. */
+function stageWeights(stack: Stack, d: Deployment, stages: number[]): void {
+  const layers = stack.groups.reduce((n, g) => n + g.layers.length, 0)
+  const last = stages.length - 1
+  stages[0] = (stages[0] ?? 0) + weightsOf(stack.input, d)
+  stages[last] = (stages[last] ?? 0) + weightsOf(stack.output, d)
+  // A tied head on another device than the table needs a copy of it.
+  if (last > 0) stages[last] += tiedTable(stack, d)
+  for (const group of stack.groups) {
+    const bytes = weightsOf(group.modules, d)
+    for (const layer of group.layers) {
+      const stage = Math.floor((layer * stages.length) / layers)
+      stages[stage] = (stages[stage] ?? 0) + bytes
+    }
+  }
+}
+
+function tiedTable(stack: Stack, d: Deployment): number {
+  if (!stack.output.some((m) => m.kind === 'head' && m.tied)) return 0
+  const table = stack.input.find((m) => m.kind === 'embedding')
+  const [token] = table ? weights(table) : []
+  return token ? weightBytes(token, d) : 0
+}
+
+const stagesKnown = new WeakMap<Deployment, readonly number[]>()
+
+function weightsByStage(d: Deployment): readonly number[] {
+  let known = stagesKnown.get(d)
+  if (!known) {
+    const stages = new Array<number>(d.parallel.pipeline).fill(0)
+    for (const stack of d.architecture.stacks) stageWeights(stack, d, stages)
+    known = stages
+    stagesKnown.set(d, known)
+  }
+  return known
+}
+
+/** Bytes held on one device (the fullest) while the pass runs. */
+export function memory(d: Deployment, workload: Workload, pass: Pass): Memory {
+  const byStage = weightsByStage(d)
+  const kv = new Array<Held>(byStage.length)
+  for (let i = 0; i < kv.length; i++) kv[i] = { kv: 0, reserved: 0 }
+  const stack = d.architecture.stacks.find((s) => s.name === workload.stack)
+  const layers = stack?.groups.reduce((n, g) => n + g.layers.length, 0) ?? 0
+  for (const group of stack?.groups ?? []) {
+    const held = heldBy(group.modules, d, workload)
+    if (held.reserved === 0) continue
+    for (const [stage, at] of kv.entries()) {
+      const here = kv.length === 1 ? group.layers.length : onStage(group.layers, stage, kv.length, layers)
+      at.kv += held.kv * here
+      at.reserved += held.reserved * here
+    }
+  }
+  let fullest = 0
+  byStage.forEach((bytes, stage) => {
+    const sum = (i: number) => (byStage[i] ?? 0) + (kv[i]?.kv ?? 0)
+    if (bytes + (kv[stage]?.kv ?? 0) > sum(fullest)) fullest = stage
+  })
+  const weightsHeld = byStage[fullest] ?? 0
+  const { kv: kvHeld, reserved } = kv[fullest] ?? { kv: 0, reserved: 0 }
+  const residual = (tokens(workload) * (stack?.width ?? 0) * d.stream.bits) / 8 / replicas(d)
+  const activations = residual + largestKernel(pass)
+  return { weights: weightsHeld, kv: kvHeld, activations, total: weightsHeld + kvHeld + activations, reserved }
+}
+
+function onStage(layers: readonly number[], stage: number, stages: number, total: number): number {
+  return layers.filter((l) => Math.floor((l * stages) / total) === stage).length
+}
+
+function largestKernel(pass: Pass): number {
+  let largest = 0
+  for (const o of pass) {
+    let bytes = 0
+    for (const s of o.streams) if (s.owner === 'activations') bytes += s.bytes
+    if (bytes > largest) largest = bytes
+  }
+  return largest
+}
+
+/** Bytes of cache that one more token of context takes in layers that keep every token, and bytes that do not grow. */
+export function perToken(d: Deployment): { kvBytesPerToken: number; stateBytes: number; layersOf: Record<string, number> } {
+  let kvBytesPerToken = 0
+  let state = 0
+  const layersOf: Record<string, number> = {}
+  for (const group of d.architecture.stacks.flatMap((s) => s.groups)) {
+    for (const m of group.modules) {
+      const k = kept(m, d)
+      layersOf[m.kind] = (layersOf[m.kind] ?? 0) + group.layers.length
+      if (k.source) continue
+      kvBytesPerToken += k.rows.reduce((sum, r) => sum + d.store.row(r).bytes, 0) * group.layers.length
+      state += k.state * group.layers.length
+    }
+  }
+  return { kvBytesPerToken, stateBytes: state, layersOf }
+}

@@ -1,0 +1,88 @@
+// The operators of one forward pass of a deployment over a workload: every layer group once, with a count.
+import { type LayerGroup, layerLabel, type Module, type Stack } from './architecture.ts'
+import { type Deployment, replicas } from './deployment.ts'
+import { attention } from './modules/attention.ts'
+import { add, convolution, embedding, head, linear, norm } from './modules/edges.ts'
+import { type Context, collective } from './modules/emit.ts'
+import { feedForward, mixtureOfExperts } from './modules/feed-forward.ts'
+import { latentAttention } from './modules/latent-attention.ts'
+import { recurrence } from './modules/recurrence.ts'
+import type { Operator, Pass } from './operator.ts'
+import type { Sequences, Workload } from './workload.ts'
+
+const emitters: { readonly [K in Module['kind']]: (m: Extract<Module, { kind: K }>, c: Context) => void } = {
+  norm,
+  add,
+  attention,
+  'latent-attention': latentAttention,
+  mamba2: recurrence,
+  'delta-net': recurrence,
+  ffn: feedForward,
+  moe: mixtureOfExperts,
+  linear,
+  convolution,
+  embedding,
+  head,
+}
+
+function emitModule(m: Module, c: Context): void {
+  const emitter = emitters[m.kind] as (m: Module, c: Context) => void
+  emitter(m, c)
+}
+
+/** The stack that the workload runs on. */
+export function stackOf(deployment: Deployment, workload: Workload): Stack {
+  const { architecture } = deployment
+  const stack = architecture.stacks.find((s) => s.name === workload.stack)
+  if (!stack) throw new RangeError(`${architecture.name} has no ${workload.stack}: it is a ${architecture.kind} model`)
+  return stack
+}
+
+/** The busiest replica's share of the sequences, where attention runs data-parallel. */
+function share(groups: readonly Sequences[], ways: number): readonly Sequences[] {
+  if (ways === 1) return groups
+  const total = groups.reduce((sum, g) => sum + g.sequences, 0)
+  const part = Math.ceil(total / ways) / total
+  return groups.map((g) => ({
+    ...g,
+    sequences: g.sequences * part,
+    past: g.past.map((s) => ({ ...s, copies: s.copies * part })),
+  }))
+}
+
+/** One forward pass as one rank (the busiest) runs it; pipeline stages follow each other and are all listed. */
+export function pass(deployment: Deployment, workload: Workload): Pass {
+  const stack = stackOf(deployment, workload)
+  const ways = replicas(deployment)
+  const groups = share(workload.groups, ways)
+  let tokens = 0
+  let sequences = 0
+  let logits = 0
+  for (const g of groups) {
+    tokens += g.sequences * g.query
+    sequences += g.sequences
+    logits += g.sequences * g.logits
+  }
+  const out: Operator[] = []
+  const whole = { deployment, groups, tokens, sequences, logits, allTokens: tokens * ways, out, layers: '', count: 1 }
+  for (const m of stack.input) emitModule(m, whole)
+  for (const group of stack.groups) {
+    const c = { ...whole, layers: label(group), count: group.layers.length }
+    for (const m of group.modules) emitModule(m, c)
+  }
+  for (const m of stack.output) emitModule(m, whole)
+  const boundaries = deployment.parallel.pipeline - 1
+  if (boundaries > 0) collective({ ...whole, count: boundaries }, 'pipeline-send', 'send', 2, tokens * stack.width)
+  return out
+}
+
+const labels = new WeakMap<LayerGroup, string>()
+
+function label(group: LayerGroup): string {
+  let known = labels.get(group)
+  if (known === undefined) {
+    known = layerLabel(group.layers)
+    labels.set(group, known)
+  }
+  return known
+}
