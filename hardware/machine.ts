@@ -2,6 +2,8 @@
 // number. What was measured on a machine, or fitted, is a profile and not here.
 import type { Unit } from '../model/format.ts'
 
+export const machineKinds = ['gpu', 'cpu', 'tpu', 'accelerator'] as const
+
 export interface Link {
   /** What it is, as people call it: NVLink4, PCIe 5.0 x16, Infinity Fabric. */
   readonly kind: string
@@ -15,7 +17,7 @@ export interface Machine {
   readonly name: string
   readonly title: string
   readonly vendor: string
-  /** gpu, cpu, tpu or accelerator. */
+  /** One of `machineKinds`. */
   readonly kind: string
   readonly year?: number
   readonly memory: {
@@ -35,7 +37,7 @@ export interface Machine {
   readonly units: {
     readonly kind: string
     readonly count: number
-    /** Hz, vendor boost. */
+    /** Hz, vendor boost; of a cpu the base clock, since wide vector code does not hold the boost. */
     readonly clock?: number
     /** Hz, where matrix peaks are stated at another clock. */
     readonly matrixClock?: number
@@ -50,4 +52,25 @@ export interface Machine {
   /** By path of the number above (`memory.bandwidth`), codes of `sources.json` or plain words; else `unverified`. */
   readonly sources: Readonly<Record<string, string>>
   readonly notes?: readonly string[]
+}
+
+/** One number of a machine. */
+export interface Figure {
+  /** Where it stands: `memory.bandwidth`. */
+  readonly path: string
+  readonly value: number
+  readonly source: string
+}
+
+/** Every number of a machine with its source. */
+export function figures(machine: Machine): Figure[] {
+  return numbers(machine).map(([path, value]) => ({ path, value, source: machine.sources[path] ?? 'unverified' }))
+}
+
+function numbers(part: object): [path: string, value: number][] {
+  return Object.entries(part).flatMap(([key, value]: [string, unknown]) => {
+    if (typeof value === 'number') return [[key, value]]
+    if (typeof value !== 'object' || value === null) return []
+    return numbers(value).map(([path, figure]): [string, number] => [`${key}.${path}`, figure])
+  })
 }
