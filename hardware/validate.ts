@@ -1,0 +1,78 @@
+// Checks a machine in a user's file and says what is wrong where. The shipped machines are checked by the compiler and
+// by tests, so only code that reads users' files should load this file, and with it valibot.
+import * as v from 'valibot'
+import { type Unit, units } from '../model/format.ts'
+import { type Machine, machineKinds } from './machine.ts'
+
+const text = v.string((issue) => `expected a string, got ${issue.received}`)
+const flops = quantity('FLOP/s')
+const hertz = quantity('Hz')
+const bits = quantity('bits')
+const bytes = quantity('bytes')
+const bandwidth = quantity('bytes/s')
+const perClock = quantity('operations per clock')
+
+const link = object({ kind: text, bandwidth, devices: v.optional(quantity('devices')) })
+const peak = v.optional(flops)
+const peaks = Object.fromEntries(units.map((unit) => [unit, peak])) as Record<Unit, typeof peak>
+
+const schema = object({
+  name: text,
+  title: v.optional(text),
+  vendor: text,
+  kind: v.picklist(machineKinds, (issue) => `expected ${machineKinds.join(', ')}, got ${issue.received}`),
+  year: v.optional(quantity('years')),
+  memory: object({
+    capacity: v.optional(bytes),
+    bandwidth,
+    busBits: v.optional(bits),
+    dataRate: v.optional(quantity('bits/s')),
+  }),
+  peaks: object(peaks),
+  vector: v.optional(object({ fp32: v.optional(flops), fp16: v.optional(flops) }), {}),
+  cache: v.optional(object({ kind: text, bytes })),
+  units: object({
+    kind: text,
+    count: quantity('units'),
+    clock: v.optional(hertz),
+    matrixClock: v.optional(hertz),
+    matrixOperationsPerClock: v.optional(perClock),
+    vectorOperationsPerClock: v.optional(perClock),
+  }),
+  links: v.optional(object({ scaleUp: v.optional(link), host: v.optional(link) }), {}),
+  power: v.optional(quantity('watts')),
+  sources: v.optional(
+    v.record(text, text, (issue) => `expected an object, got ${issue.received}`),
+    {},
+  ),
+  notes: v.optional(v.array(text, (issue) => `expected a list of strings, got ${issue.received}`)),
+})
+
+/** The machine in `json`, read from the file at `path`; throws naming every figure that is missing, unknown or wrong. */
+export function parseMachine(json: unknown, path: string): Machine {
+  const result = v.safeParse(schema, json)
+  if (!result.success)
+    throw new Error(result.issues.map((issue) => `${path}: ${where(issue)}${issue.message}`).join('\n'))
+  return { ...result.output, title: result.output.title ?? result.output.name }
+}
+
+function where(issue: v.BaseIssue<unknown>): string {
+  const dotted = v.getDotPath(issue)
+  return dotted === null ? '' : `${dotted}: `
+}
+
+function quantity(unit: string) {
+  return v.custom<number>(isPositive, (issue) => `expected a positive number of ${unit}, got ${issue.received}`)
+}
+
+function isPositive(value: unknown): boolean {
+  return typeof value === 'number' && Number.isFinite(value) && value > 0
+}
+
+function object<const Entries extends v.ObjectEntries>(entries: Entries) {
+  return v.strictObject(entries, (issue) => {
+    if (issue.expected === 'never') return `expected one of ${Object.keys(entries).join(', ')}, got an unknown key`
+    if (issue.expected === 'Object') return `expected an object, got ${issue.received}`
+    return 'expected this key, got nothing'
+  })
+}
