@@ -3,7 +3,17 @@
 import type { Format, FormatName } from './format.ts'
 
 /** What a weight is for; formats are chosen by role. */
-export const roles = ['embedding', 'attention', 'recurrence', 'ffn', 'experts', 'router', 'convolution', 'norm', 'head'] as const
+export const roles = [
+  'embedding',
+  'attention',
+  'recurrence',
+  'ffn',
+  'experts',
+  'router',
+  'convolution',
+  'norm',
+  'head',
+] as const
 export type Role = (typeof roles)[number]
 
 /** Which earlier positions a token sees in a causal layer: all, the last `tokens`, or those of its own chunk. */
@@ -173,6 +183,8 @@ export interface Embedding {
     readonly rows: number
     readonly width: number
     readonly lookups: number
+    /** The same weights as a table of another stack, which counts them (T5's one table for both stacks). */
+    readonly shared?: true
   }[]
 }
 

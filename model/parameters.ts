@@ -10,6 +10,8 @@ export interface Weight {
   readonly copies: number
   /** Split over the ranks of tensor parallelism (else every rank keeps it whole). */
   readonly split: boolean
+  /** At most into this many parts (key and value heads): more ranks keep copies. */
+  readonly parts?: number
   /** Share of it that one token passes through (routed experts). */
   readonly active: number
 }
@@ -45,8 +47,8 @@ function attention(a: Attention): Weight[] {
   const perNorm = norm?.type === 'layer' ? 2 : 1
   return [
     weight('attention', query, a.width, split),
-    ...(key > 0 ? [weight('attention', key, kvWidth, split)] : []),
-    ...(value > 0 ? [weight('attention', value, kvWidth, split)] : []),
+    ...(key > 0 ? [weight('attention', key, kvWidth, { split: true, parts: a.kvHeads })] : []),
+    ...(value > 0 ? [weight('attention', value, kvWidth, { split: true, parts: a.kvHeads })] : []),
     weight('attention', a.width, output, split),
     ...vector('norm', query, a.bias.query),
     ...vector('norm', key, a.bias.key),
@@ -156,7 +158,7 @@ export function weights(m: Module): Weight[] {
       return [weight('convolution', m.channels.output, taps, split), ...vector('norm', m.channels.output, m.bias)]
     }
     case 'embedding':
-      return m.tables.map((t) => weight('embedding', t.rows, t.width, split))
+      return m.tables.filter((t) => !t.shared).map((t) => weight('embedding', t.rows, t.width, split))
     case 'head':
       return [
         ...(m.tied ? [] : [weight('head', m.vocabulary, m.width, split)]),
