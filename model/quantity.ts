@@ -1,0 +1,49 @@
+// Quantities as people type them: 128k tokens, int4:group=64. The only parser of them; printing has its own place.
+import { type Format, type FormatName, format, formatNames } from './format.ts'
+import { nearest } from './nearest.ts'
+
+const factors: Readonly<Record<string, number>> = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 }
+
+/** Tokens, with the field's suffixes: `128k` is 131072, `1M` is 2^20. NaN where it is no number. */
+export function parseTokens(text: string): number {
+  const match = /^([0-9]+(?:\.[0-9]+)?(?:e[0-9]+)?)([kmg]?)$/i.exec(text.trim())
+  if (!match) return Number.NaN
+  return Number(match[1]) * (factors[(match[2] ?? '').toLowerCase()] ?? Number.NaN)
+}
+
+/** A format by name with its options: `int4:group=64,scale=16,zero=16` (bits per group). Throws RangeError. */
+export function parseFormat(text: string): Format {
+  const [name = '', list] = text.split(/:(.*)/s)
+  if (!(formatNames as string[]).includes(name)) {
+    const near = nearest(name, formatNames)
+    throw new RangeError(`expected a format (${formatNames.join(', ')}), got ${name}; nearest: ${near.join(', ')}`)
+  }
+  const base = format(name as FormatName)
+  return list === undefined ? base : withGroup(base, list)
+}
+
+function withGroup(base: Format, list: string): Format {
+  const given: Record<string, number> = {}
+  for (const pair of list.split(',')) {
+    const [key = '', text = ''] = pair.split('=')
+    const value = Number(text)
+    const least = key === 'group' ? 1 : 0
+    if (!['group', 'scale', 'zero'].includes(key) || text === '' || !Number.isInteger(value) || value < least) {
+      throw new RangeError(`${base.name}: expected group=N, scale=BITS or zero=BITS, got ${pair}`)
+    }
+    given[key] = value
+  }
+  if (base.groupBits === 0 && given.group !== undefined && given.scale === undefined) {
+    throw new RangeError(`${base.name}: it has no scales to group; expected scale=BITS beside group=${given.group}`)
+  }
+  const groupBits = (given.scale ?? base.groupBits) + (given.zero ?? 0)
+  const group = given.group ?? base.group
+  return { ...base, groupBits, ...(group !== undefined && { group }) }
+}
+
+/** The format as it would be typed. */
+export function formatLabel(f: Format): string {
+  const base = format(f.name as FormatName)
+  const changed = base === undefined || f.group !== base.group || f.groupBits !== base.groupBits
+  return changed ? `${f.name}:${f.group === undefined ? '' : `group=${f.group},`}scale=${f.groupBits}` : f.name
+}

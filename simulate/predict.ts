@@ -1,0 +1,248 @@
+// The answer to a what-if question, with the keys that `predict --json` prints. Seconds, bytes, FLOPs, tokens; figures
+// are one device's, and null stands where a figure does not apply.
+import { type Calibration, profileOf } from '../hardware/profile.ts'
+import { type Limit, peak, type Term, vectorPeak } from '../hardware/time.ts'
+import { devices } from '../model/deployment.ts'
+import type { Unit } from '../model/format.ts'
+import { memory as memoryOf } from '../model/memory.ts'
+import { addBytes, type Bytes, noBytes } from '../model/operator.ts'
+import { formatLabel } from '../model/quantity.ts'
+import { decode, prefill } from '../model/workload.ts'
+import { type Estimate, estimate, type Row } from './estimate.ts'
+import { type Query, type Resolved, resolve } from './query.ts'
+import { autoregressive, type Round } from './round.ts'
+
+export interface OperatorAnswer {
+  readonly name: string
+  /** gemm, attention, convolution, recurrence, stream or collective. */
+  readonly kind: string
+  readonly step: string
+  readonly layers: string
+  readonly count: number
+  readonly times: number
+  readonly flops: number
+  readonly bytes: Bytes
+  readonly bound_s: number
+  readonly expected_s: number
+  readonly limit: Limit
+  readonly term: Term
+  readonly unit: Unit
+  /** Bytes that travel over links, both in and out of no memory. */
+  readonly launches: number
+}
+
+export interface Prediction {
+  readonly model: string
+  readonly machine: string
+  readonly workload: {
+    readonly phase: string
+    readonly batch: number
+    readonly context: number
+    readonly past: number
+    readonly source: number | null
+    readonly new_tokens: number | null
+    readonly tp: number
+    readonly pp: number
+    readonly ep: number
+    readonly devices: number
+    readonly fusion: string
+    readonly formats: { readonly weights: string; readonly activations: string; readonly kv: string }
+  }
+  readonly methods: readonly { readonly name: string; readonly options: Readonly<Record<string, number>> }[]
+  readonly bound_s: number
+  readonly floor_s: number
+  readonly expected_s: number
+  readonly interval_s: readonly [number, number]
+  readonly calibration: Calibration
+  readonly tokens_per_round: number | null
+  readonly tokens_per_s: number
+  readonly time_per_output_token_s: number | null
+  readonly time_to_first_token_s: number | null
+  readonly real_time_factor: number | null
+  readonly flops: number
+  readonly bytes: Bytes
+  readonly arithmetic_intensity: number
+  readonly limit: Limit
+  /** The unit of the matrix arithmetic, its dense peak, and the intensity from which it is the roof (FLOP/byte). */
+  readonly arithmetic: { readonly unit: Unit; readonly peak: number; readonly ridge: number }
+  readonly memory: {
+    readonly weights: number
+    readonly kv: number
+    readonly activations: number
+    readonly total: number
+    readonly reserved: number
+    readonly capacity: number | null
+    readonly fits: boolean | null
+  }
+  readonly operators: readonly OperatorAnswer[]
+  readonly total: { readonly bound_s: number; readonly expected_s: number } | null
+  readonly baseline: Omit<Prediction, 'operators' | 'baseline' | 'speedup'> | null
+  readonly speedup: { readonly bound: number; readonly expected: number } | null
+  readonly warnings: readonly string[]
+}
+
+/** Answers the query. Throws RangeError where it cannot be asked. */
+export function predict(query: Query): Prediction {
+  const resolved = resolve(query)
+  const own = answer(resolved)
+  if (query.methods === undefined || query.methods.length === 0) return own
+  const { operators: _, baseline: __, speedup: ___, ...baseline } = answer(resolve({ ...query, methods: [] }))
+  const per = (p: { time_per_output_token_s: number | null; bound_s: number; expected_s: number }) =>
+    p.time_per_output_token_s ?? p.expected_s
+  const tokens = (own.tokens_per_round ?? 1) / (baseline.tokens_per_round ?? 1)
+  const speedup = {
+    bound: (baseline.bound_s / own.bound_s) * tokens,
+    expected: per(baseline) / per(own),
+  }
+  return { ...own, baseline, speedup }
+}
+
+function answer(r: Resolved): Prediction {
+  const { query, deployment, workload, phase, batch } = r
+  const { architecture, machine } = query
+  const profile = profileOf(machine, query.calibration)
+  const round = autoregressive(deployment, workload)
+  const e = estimate(round.steps, profile)
+  const { activations } = deployment
+  const rate = peak(machine, activations.unit) ?? 0
+  const memory = held(r, e)
+  const { tensor, pipeline, expert } = deployment.parallel
+  const generation = query.newTokens === undefined ? undefined : generate(r)
+  const perRound = round.tokens > 0 && phase === 'decode' ? round.tokens : null
+  return {
+    model: architecture.name,
+    machine: machine.name,
+    workload: {
+      phase,
+      batch,
+      context: r.context,
+      past: r.past,
+      source: r.source ?? null,
+      new_tokens: query.newTokens ?? null,
+      tp: tensor,
+      pp: pipeline,
+      ep: expert,
+      devices: devices(deployment),
+      fusion: deployment.fusion,
+      formats: {
+        weights: formatLabel(deployment.weights[query.deployment?.weights ? 'ffn' : dominantRole(r)]),
+        activations: formatLabel(activations),
+        kv: formatLabel(deployment.store.format),
+      },
+    },
+    methods: (query.methods ?? []).map((m) => ({ name: m.name, options: m.values })),
+    bound_s: e.bound,
+    floor_s: e.floor,
+    expected_s: e.expected,
+    interval_s: e.interval,
+    calibration: profile.calibration,
+    tokens_per_round: perRound,
+    tokens_per_s: throughput(r, round, e),
+    time_per_output_token_s: perRound === null ? null : e.expected / perRound,
+    time_to_first_token_s: phase === 'prefill' ? e.expected : (generation?.first ?? null),
+    real_time_factor: query.audio === undefined ? null : e.expected / query.audio,
+    flops: e.flops,
+    bytes: e.bytes,
+    arithmetic_intensity: e.flops / e.bytes.total,
+    limit: e.limit,
+    arithmetic: { unit: activations.unit, peak: rate, ridge: rate / machine.memory.bandwidth },
+    memory,
+    operators: e.rows.map(operatorAnswer),
+    total: generation === undefined ? null : { bound_s: generation.bound, expected_s: generation.expected },
+    baseline: null,
+    speedup: null,
+    warnings: [...r.warnings, ...warningsOf(r, memory)],
+  }
+}
+
+/** The role that holds most of the linear weights: what `formats.weights` names. */
+function dominantRole({ query }: Resolved): 'experts' | 'ffn' {
+  const { stacks } = query.architecture
+  const routed = stacks.some((s) => s.groups.some((g) => g.modules.some((m) => m.kind === 'moe')))
+  return routed ? 'experts' : 'ffn'
+}
+
+function held({ deployment, workload, query }: Resolved, e: Estimate): Prediction['memory'] {
+  const m = memoryOf(deployment, workload, e.passes[0] ?? [])
+  const { capacity } = query.machine.memory
+  return { ...m, capacity: capacity ?? null, fits: capacity === undefined ? null : m.total <= capacity }
+}
+
+/** Tokens a second of the whole batch: generated ones in decode, read ones in prefill and encode. */
+function throughput({ phase, batch, context }: Resolved, round: Round, e: Estimate): number {
+  const tokens = phase === 'decode' ? round.tokens : context
+  return (batch * tokens) / e.expected
+}
+
+function operatorAnswer({ operator, step, time, instances }: Row): OperatorAnswer {
+  return {
+    name: operator.name,
+    kind: operator.shape.kind,
+    step: step.name,
+    layers: operator.layers,
+    count: operator.count,
+    times: step.times,
+    flops: (operator.matrix + operator.vector) * instances,
+    bytes: addBytes(noBytes(), operator, step.times),
+    bound_s: time.bound * instances,
+    expected_s: time.expected * instances,
+    limit: time.limit,
+    term: time.term,
+    unit: operator.unit,
+    launches: operator.launches * instances,
+  }
+}
+
+function warningsOf({ query, deployment }: Resolved, memory: Prediction['memory']): string[] {
+  const { machine } = query
+  const warnings: string[] = []
+  if (memory.fits === false) {
+    warnings.push(
+      `does not fit: ${gib(memory.total)} GiB needed, ${gib(memory.capacity ?? 0)} GiB on one ${machine.name}; times are as if it did`,
+    )
+  }
+  if (memory.capacity === null) warnings.push(`${machine.name}: its capacity is not known, so fits is not either`)
+  if (vectorPeak(machine) === undefined) {
+    warnings.push(`${machine.name}: no source states its vector peak, so element-wise arithmetic is not bounded`)
+  }
+  if (deployment.parallel.pipeline > 1) {
+    warnings.push('pp: the time is one batch through all stages; with as many batches in flight throughput rises by up to pp')
+  }
+  return warnings
+}
+
+function gib(bytes: number): string {
+  return (bytes / 2 ** 30).toFixed(1)
+}
+
+/** Steps summed one by one up to here; longer generations are integrated over evenly spaced steps. */
+const exactSteps = 512
+
+/** A whole generation: the prefill, which gives the first token, then one decode step for each further token. */
+function generate(r: Resolved): { first: number; bound: number; expected: number } {
+  const { query, deployment, batch, context, past, phase, source } = r
+  const profile = profileOf(query.machine, query.calibration)
+  const cross = query.architecture.kind === 'encoder-decoder' ? source : undefined
+  const time = (workload: ReturnType<typeof decode>) => estimate(autoregressive(deployment, workload).steps, profile)
+  const prompt = time(prefill(batch, context, phase === 'prefill' ? past : 0, cross))
+  const begin = context + past
+  const steps = (query.newTokens ?? 1) - 1
+  let { bound, expected } = prompt
+  for (const { at, weight } of quadrature(steps)) {
+    const step = time(decode(batch, begin + at, cross))
+    bound += weight * step.bound
+    expected += weight * step.expected
+  }
+  return { first: prompt.expected, bound, expected }
+}
+
+/** Points and weights whose weighted sum is the sum over 0 … n-1, exactly for up to `exactSteps` steps. */
+function quadrature(n: number): { at: number; weight: number }[] {
+  if (n <= exactSteps) return Array.from({ length: n }, (_, at) => ({ at, weight: 1 }))
+  const points = exactSteps
+  return Array.from({ length: points }, (_, i) => {
+    const from = Math.round((i * n) / points)
+    const to = Math.round(((i + 1) * n) / points)
+    return { at: Math.round((from + to - 1) / 2), weight: to - from }
+  })
+}

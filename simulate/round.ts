@@ -1,0 +1,38 @@
+// What a decoding strategy repeats: passes on named places, each a number of times, and the tokens that come of it.
+import type { Deployment } from '../model/deployment.ts'
+import type { Workload } from '../model/workload.ts'
+
+export interface Step {
+  readonly name: string
+  /** The place that runs it: the target's machine, or another one's. */
+  readonly on: string
+  readonly deployment: Deployment
+  readonly workload: Workload
+  /** Times per round; fractions are expectations. */
+  readonly times: number
+}
+
+export interface Round {
+  /** Once, before the first round: prompts, a draft's prefill, encoders. */
+  readonly start: readonly Step[]
+  readonly steps: readonly Step[]
+  /** Expected tokens per sequence and round; 0 where the pass generates none. */
+  readonly tokens: number
+  /** Tokens of one round of one sequence, from a uniform random source. */
+  sample(random: () => number): number
+}
+
+export type Strategy = (target: Deployment, workload: Workload) => Round
+
+/** Every round is one pass of the target; a pass that takes the head for each sequence gives each one token. */
+export const autoregressive: Strategy = (target, workload) => {
+  const generates = workload.stack === 'decoder' && workload.groups.every((g) => g.logits > 0)
+  const tokens = generates ? 1 : 0
+  const name = workload.stack === 'encoder' ? 'encode' : workload.groups.some((g) => g.prompt) ? 'prefill' : 'decode'
+  return {
+    start: [],
+    steps: [{ name, on: 'target', deployment: target, workload, times: 1 }],
+    tokens,
+    sample: () => tokens,
+  }
+}
