@@ -29,7 +29,7 @@ interface Held {
 }
 
 /** Rows of one layer that are held after the pass: the newest first, a shared stretch once. */
-function heldRows(g: Sequences, holds: (tokens: number) => number): number {
+export function heldRows(g: Sequences, holds: (tokens: number) => number): number {
   let left = holds(pastTokens(g) + g.query)
   let rows = Math.min(g.query, left) * g.sequences
   left -= Math.min(g.query, left)
