@@ -1,0 +1,46 @@
+// The figures that are seconds: run on an idle machine, after a build. Medians; no test asserts them.
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { loadMachine, loadModel, predict } from '../dist/index.js'
+
+const program = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))
+
+function median(values) {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.floor(sorted.length / 2)]
+}
+
+/** Seconds of a whole process. */
+function seconds(args) {
+  const begin = process.hrtime.bigint()
+  const { status } = spawnSync(process.execPath, args, { stdio: 'ignore' })
+  if (status !== 0) throw new Error(`node ${args.join(' ')} exited with ${status}`)
+  return Number(process.hrtime.bigint() - begin) / 1e9
+}
+
+/** Medians of two programs run in turn, so that the machine's mood falls on both. */
+function paired(a, b, runs = 31) {
+  const times = [[], []]
+  for (let i = 0; i < runs; i++) {
+    times[0].push(seconds(a))
+    times[1].push(seconds(b))
+  }
+  return times.map(median)
+}
+
+async function rate() {
+  const architecture = await loadModel('llama-3.1-70b')
+  const machine = await loadMachine('h100-sxm')
+  const rates = []
+  for (let round = 0; round < 7; round++) {
+    const begin = performance.now()
+    let n = 0
+    for (; performance.now() - begin < 1000; n++) predict({ architecture, machine, batch: 1 + (n % 64), context: 1000 + n })
+    rates.push((n * 1000) / (performance.now() - begin))
+  }
+  return median(rates)
+}
+
+const [empty, cold] = paired(['-e', ''], [program, 'predict', 'llama-3.1-70b', '--on', 'h100-sxm', '--json'])
+console.log(`cold predict --json   ${(cold * 1e3).toFixed(0)} ms, ${(cold / empty).toFixed(2)} times node -e '' (${(empty * 1e3).toFixed(0)} ms)`)
+console.log(`predictions           ${Math.round(await rate())} a second (Llama-3.1-70B decode)`)

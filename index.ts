@@ -1,0 +1,35 @@
+// The library's door: what the command line uses, for programs. Everything else is a room's own matter.
+export { loadMachine, machineAliases, machineNames } from './hardware/catalog.ts'
+export type { Link, Machine } from './hardware/machine.ts'
+export { type Calibration, type Constants, type Profile, profileOf } from './hardware/profile.ts'
+export { type Limit, linkFor, operatorTime, peak, type Term, type Time, vectorPeak } from './hardware/time.ts'
+export { parseMachine } from './hardware/validate.ts'
+export type { Architecture, LayerGroup, Module, Reach, Role, Stack } from './model/architecture.ts'
+export { chunkSelection, denseStore, type Region, type Selection, type Store, windowSelection } from './model/cache.ts'
+export { loadModel, modelNames } from './model/catalog.ts'
+export { type Deployment, type DeploymentOptions, deploy, devices, type Parallel } from './model/deployment.ts'
+export { type Format, type FormatName, format, formatNames, type Unit } from './model/format.ts'
+export { ConfigError, importConfig } from './model/import/config.ts'
+export { type Memory, memory, perToken } from './model/memory.ts'
+export { type Bytes, type Operator, operatorBytes, type Pass, type Shape, type Stream } from './model/operator.ts'
+export { type ParameterCount, parameters } from './model/parameters.ts'
+export { pass } from './model/pass.ts'
+export { parseFormat, parseTokens } from './model/quantity.ts'
+export {
+  chunk,
+  decode,
+  encode,
+  mixed,
+  prefill,
+  type Segment,
+  type Sequences,
+  tree,
+  verify,
+  type Workload,
+} from './model/workload.ts'
+export { type Engine, graph } from './simulate/engine.ts'
+export { type Estimate, estimate, type Row } from './simulate/estimate.ts'
+export { type AppliedMethod, type Method, methods, parseMethod } from './simulate/method.ts'
+export { type OperatorAnswer, type Prediction, predict } from './simulate/predict.ts'
+export { type Phase, type Query, type Resolved, resolve } from './simulate/query.ts'
+export { autoregressive, type Round, type Step, type Strategy } from './simulate/round.ts'
