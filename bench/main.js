@@ -35,12 +35,15 @@ async function rate() {
   for (let round = 0; round < 7; round++) {
     const begin = performance.now()
     let n = 0
-    for (; performance.now() - begin < 1000; n++) predict({ architecture, machine, batch: 1 + (n % 64), context: 1000 + n })
+    for (; performance.now() - begin < 1000; n++)
+      predict({ architecture, machine, batch: 1 + (n % 64), context: 1000 + n })
     rates.push((n * 1000) / (performance.now() - begin))
   }
   return median(rates)
 }
 
 const [empty, cold] = paired(['-e', ''], [program, 'predict', 'llama-3.1-70b', '--on', 'h100-sxm', '--json'])
-console.log(`cold predict --json   ${(cold * 1e3).toFixed(0)} ms, ${(cold / empty).toFixed(2)} times node -e '' (${(empty * 1e3).toFixed(0)} ms)`)
+console.log(
+  `cold predict --json   ${(cold * 1e3).toFixed(0)} ms, ${(cold / empty).toFixed(2)} times node -e '' (${(empty * 1e3).toFixed(0)} ms)`,
+)
 console.log(`predictions           ${Math.round(await rate())} a second (Llama-3.1-70B decode)`)

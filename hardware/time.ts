@@ -10,7 +10,17 @@ export const limits = ['memory', 'compute', 'network'] as const
 export type Limit = (typeof limits)[number]
 
 /** Expected's largest term. */
-export const terms = ['memory', 'compute', 'network', 'cache', 'launch', 'decode', 'scatter', 'gather', 'waves'] as const
+export const terms = [
+  'memory',
+  'compute',
+  'network',
+  'cache',
+  'launch',
+  'decode',
+  'scatter',
+  'gather',
+  'waves',
+] as const
 export type Term = (typeof terms)[number]
 
 /** Seconds of one instance. */

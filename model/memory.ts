@@ -49,7 +49,10 @@ function pagedRows(g: Sequences): number {
 }
 
 /** What one module keeps of every sequence: rows that grow with the context, and a state that does not. */
-function kept(m: Module, d: Deployment): { rows: Row[]; state: number; holds: (tokens: number) => number; source: boolean } {
+function kept(
+  m: Module,
+  d: Deployment,
+): { rows: Row[]; state: number; holds: (tokens: number) => number; source: boolean } {
   const all = (n: number) => n
   if (m.kind === 'attention' && !m.borrowed && (m.causal || m.source)) {
     const selections = m.source ? [] : [...reachSelections(m.reach), ...d.selections]
@@ -168,7 +171,11 @@ function largestKernel(pass: Pass): number {
 }
 
 /** Bytes of cache that one more token of context takes in layers that keep every token, and bytes that do not grow. */
-export function perToken(d: Deployment): { kvBytesPerToken: number; stateBytes: number; layersOf: Record<string, number> } {
+export function perToken(d: Deployment): {
+  kvBytesPerToken: number
+  stateBytes: number
+  layersOf: Record<string, number>
+} {
   let kvBytesPerToken = 0
   let state = 0
   const layersOf: Record<string, number> = {}

@@ -1,6 +1,7 @@
 // The time of a round on a profile: bound, floor, expected and interval, with the ledger rows that they are sums of.
-import { type Limit, operatorTime, type Time } from '../hardware/time.ts'
+
 import type { Profile } from '../hardware/profile.ts'
+import { type Limit, operatorTime, type Time } from '../hardware/time.ts'
 import { addBytes, type Bytes, noBytes, type Operator, type Pass } from '../model/operator.ts'
 import { pass } from '../model/pass.ts'
 import type { Engine } from './engine.ts'
@@ -66,7 +67,12 @@ export function estimate(steps: readonly Step[], profile: Profile, engine: Engin
   }
   const floor = Math.max(matrix, vector, network, compulsory / profile.machine.memory.bandwidth)
   const [low, high] = profile.constants.interval
-  const limit = limits.memory >= Math.max(limits.compute, limits.network) ? 'memory' : limits.compute >= limits.network ? 'compute' : 'network'
+  const limit =
+    limits.memory >= Math.max(limits.compute, limits.network)
+      ? 'memory'
+      : limits.compute >= limits.network
+        ? 'compute'
+        : 'network'
   const interval = [Math.max(bound * Math.min(1, low), expected * low), expected * high] as const
   return { bound, floor, expected, interval, limit, flops, bytes, rows, passes }
 }

@@ -206,7 +206,9 @@ function warningsOf({ query, deployment }: Resolved, memory: Prediction['memory'
     warnings.push(`${machine.name}: no source states its vector peak, so element-wise arithmetic is not bounded`)
   }
   if (deployment.parallel.pipeline > 1) {
-    warnings.push('pp: the time is one batch through all stages; with as many batches in flight throughput rises by up to pp')
+    warnings.push(
+      'pp: the time is one batch through all stages; with as many batches in flight throughput rises by up to pp',
+    )
   }
   return warnings
 }

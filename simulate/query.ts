@@ -1,8 +1,9 @@
 // A what-if question, checked: one pass (a decode step, a prefill, an encode) or one round of a strategy, of one model,
 // on one machine.
+
+import type { Machine } from '../hardware/machine.ts'
 import type { Calibration } from '../hardware/profile.ts'
 import { peak } from '../hardware/time.ts'
-import type { Machine } from '../hardware/machine.ts'
 import type { Architecture } from '../model/architecture.ts'
 import type { Deployment, DeploymentOptions } from '../model/deployment.ts'
 import { deploy } from '../model/deployment.ts'
@@ -91,7 +92,9 @@ function checkPhase(a: Architecture, phase: Phase, query: Query): void {
     throw new RangeError(`phase: ${a.name} is an encoder; expected encode, got ${phase}`)
   }
   if (query.past !== undefined && query.past > 0 && phase !== 'prefill') {
-    throw new RangeError(`past: it is what a prefill finds cached; ${phase} takes ${phase === 'decode' ? '--context' : 'none'}`)
+    throw new RangeError(
+      `past: it is what a prefill finds cached; ${phase} takes ${phase === 'decode' ? '--context' : 'none'}`,
+    )
   }
   if (query.source !== undefined && a.kind === 'decoder') {
     throw new RangeError(`source: ${a.name} has no encoder; expected no --source, got ${query.source}`)
@@ -135,7 +138,9 @@ function audioTokens(a: Architecture, seconds: number, warnings: string[]): numb
   const tokens = Math.ceil(seconds * (a.tokensPerSecond ?? 0))
   if (a.sourceTokens !== undefined && tokens > a.sourceTokens) {
     const most = a.sourceTokens / (a.tokensPerSecond ?? 1)
-    throw new RangeError(`audio: ${a.name} encodes at most ${most} s at once, got ${seconds}; use --batch for more windows`)
+    throw new RangeError(
+      `audio: ${a.name} encodes at most ${most} s at once, got ${seconds}; use --batch for more windows`,
+    )
   }
   if (a.sourceTokens !== undefined && tokens < a.sourceTokens) {
     warnings.push(`${a.name} as released pads audio to ${a.sourceTokens} tokens; this is ${tokens}`)
@@ -164,7 +169,8 @@ function withFormats(query: Query, warnings: string[]): DeploymentOptions {
   const wanted = a.activations ?? a.dtype
   const order: FormatName[] = [wanted, a.dtype, 'bf16', 'fp16', 'fp32', 'tf32']
   const usable = order.find((name) => peak(machine, format(name).unit) !== undefined)
-  if (usable === undefined) throw new RangeError(`${machine.name}: no peak FLOP/s is known, so nothing can be predicted`)
+  if (usable === undefined)
+    throw new RangeError(`${machine.name}: no peak FLOP/s is known, so nothing can be predicted`)
   if (usable !== wanted) {
     warnings.push(`${machine.name} has no unit for ${wanted}: arithmetic runs in ${usable}`)
   }

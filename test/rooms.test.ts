@@ -16,7 +16,7 @@ interface Import {
 }
 
 /** Import specifiers of a source text. Type-only imports count against the order, not against cycles. */
-export function importsOf(source: string): { specifier: string; lazy: boolean; typeOnly: boolean }[] {
+function importsOf(source: string): { specifier: string; lazy: boolean; typeOnly: boolean }[] {
   const code = source.replaceAll(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '')
   const pattern = /(?:\b(import|export)\s+(type\s+)?(?:[\w*{}\s,$]+?\sfrom\s+)?|\b(import)\(\s*)['"]([^'"]+)['"]/g
   return [...code.matchAll(pattern)].map((m) => ({
@@ -36,7 +36,11 @@ const sources = rooms.flatMap((r) => files(join(root, r)))
 const edges: Import[] = sources.flatMap((from) =>
   importsOf(readFileSync(join(root, from), 'utf8')).map((i) => ({
     from,
-    to: i.specifier.startsWith('.') ? normalize(join(dirname(from), i.specifier)).split(sep).join('/') : i.specifier,
+    to: i.specifier.startsWith('.')
+      ? normalize(join(dirname(from), i.specifier))
+          .split(sep)
+          .join('/')
+      : i.specifier,
     lazy: i.lazy,
     typeOnly: i.typeOnly,
   })),
@@ -47,19 +51,22 @@ function order(path: string): number {
 }
 
 /** Imports against the order of the rooms, or of what a pure room may not touch. */
-export function violations(all: readonly Import[]): string[] {
+function violations(all: readonly Import[]): string[] {
   return all
     .filter(({ from, to }) => {
       const room = order(from)
       if (order(to) > room) return true
-      const outside = !to.includes('/') || to.startsWith('node:') ? to.startsWith('node:') : to.startsWith('..') || to.startsWith('test/')
+      const outside =
+        !to.includes('/') || to.startsWith('node:')
+          ? to.startsWith('node:')
+          : to.startsWith('..') || to.startsWith('test/')
       return outside && (pure.includes(rooms[room] ?? '') || !to.startsWith('node:'))
     })
     .map(({ from, to }) => `${from} imports ${to}`)
 }
 
 /** A circle of static imports, as the files in it, or undefined. */
-export function circle(all: readonly Import[]): string[] | undefined {
+function circle(all: readonly Import[]): string[] | undefined {
   const next = new Map<string, string[]>()
   for (const { from, to, lazy, typeOnly } of all) {
     if (!lazy && !typeOnly) next.set(from, [...(next.get(from) ?? []), to])
@@ -95,9 +102,13 @@ describe('the rooms', () => {
     expect(violations([edge('model/a.ts', 'hardware/b.ts')])).toHaveLength(1)
     expect(violations([edge('simulate/a.ts', 'cli/b.ts')])).toHaveLength(1)
     expect(violations([edge('hardware/a.ts', 'node:fs')])).toHaveLength(1)
-    expect(violations([edge('cli/a.ts', 'node:fs'), edge('kernels/a.ts', 'node:os'), edge('cli/a.ts', 'model/b.ts')])).toEqual([])
+    expect(
+      violations([edge('cli/a.ts', 'node:fs'), edge('kernels/a.ts', 'node:os'), edge('cli/a.ts', 'model/b.ts')]),
+    ).toEqual([])
     expect(circle([edge('a', 'b'), edge('b', 'c'), edge('c', 'a')])).toEqual(['a', 'b', 'c', 'a'])
-    expect(importsOf("import { x } from './a.ts'\nexport type { Y } from './b.ts'\nconst c = import('./c.json')")).toEqual([
+    expect(
+      importsOf("import { x } from './a.ts'\nexport type { Y } from './b.ts'\nconst c = import('./c.json')"),
+    ).toEqual([
       { specifier: './a.ts', lazy: false, typeOnly: false },
       { specifier: './b.ts', lazy: false, typeOnly: true },
       { specifier: './c.json', lazy: true, typeOnly: false },

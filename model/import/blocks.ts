@@ -1,8 +1,18 @@
-// What families share: the order of norms and sub-layers in a block, and the reading of fields that most configs have.
-// No family is named here.
-import type { Add, Architecture, Attention, FeedForward, Module, Norm, Reach } from '../architecture.ts'
+// The pieces that architectures are put together from: norms, attentions, the orders of a block, a whole decoder.
+// No field is read and no family is known here.
+import type {
+  Add,
+  Architecture,
+  Attention,
+  Embedding,
+  FeedForward,
+  Linear,
+  Module,
+  Norm,
+  Reach,
+  Role,
+} from '../architecture.ts'
 import { groupLayers } from '../architecture.ts'
-import { type Fields, limits } from './fields.ts'
 
 /** What a family's reader finds out; name, formats and the account of the reading are the same for all. */
 export type Draft = Omit<Architecture, 'name' | 'type' | 'dtype' | 'formats' | 'activations' | 'reading'>
@@ -19,32 +29,41 @@ export function add(width: number): Add {
   return { kind: 'add', name: 'residual-add', width }
 }
 
+/** The modules of one layer from its mixer (attention or a recurrence) and its feed-forward. */
+export type Block = (style: NormStyle, width: number, mixer: Module, mlp: Module) => Module[]
+
 /** norm, mixer, norm, feed-forward: GPT-2 and almost everything after it. */
-export function preNorm(style: NormStyle, width: number, mixer: Module, mlp: Module): Module[] {
-  return [norm('input-norm', width, style), mixer, norm('post-attention-norm', width, style), mlp]
-}
+export const preNorm: Block = (style, width, mixer, mlp) => [
+  norm('input-norm', width, style),
+  mixer,
+  norm('post-attention-norm', width, style),
+  mlp,
+]
 
 /** mixer, norm, feed-forward, norm: the first transformer, BERT, OLMo 2. */
-export function postNorm(style: NormStyle, width: number, mixer: Module, mlp: Module): Module[] {
-  return [mixer, norm('post-attention-norm', width, style), mlp, norm('post-feedforward-norm', width, style)]
-}
+export const postNorm: Block = (style, width, mixer, mlp) => [
+  mixer,
+  norm('post-attention-norm', width, style),
+  mlp,
+  norm('post-feedforward-norm', width, style),
+]
 
 /** A norm before and one after each sub-layer; the second is inside the residual branch (Gemma 2). */
-export function sandwichNorm(style: NormStyle, width: number, mixer: Module, mlp: Module): Module[] {
-  return [
-    norm('input-norm', width, style),
-    mixer,
-    norm('post-attention-norm', width, style, false),
-    norm('pre-feedforward-norm', width, style),
-    mlp,
-    norm('post-feedforward-norm', width, style, false),
-  ]
-}
+export const sandwichNorm: Block = (style, width, mixer, mlp) => [
+  norm('input-norm', width, style),
+  mixer,
+  norm('post-attention-norm', width, style, false),
+  norm('pre-feedforward-norm', width, style),
+  mlp,
+  norm('post-feedforward-norm', width, style, false),
+]
 
 /** Both sub-layers read the same stream, through one norm or two, and are added to it together (GPT-J, Falcon). */
-export function parallelBlock(style: NormStyle, width: number, norms: 1 | 2, mixer: Module, mlp: Module): Module[] {
-  const second = norms === 2 ? [norm('feedforward-norm', width, style, false)] : []
-  return [norm('input-norm', width, style), mixer, ...second, mlp, add(width)]
+export function parallelBlock(norms: 1 | 2): Block {
+  return (style, width, mixer, mlp) => {
+    const second = norms === 2 ? [norm('feedforward-norm', width, style, false)] : []
+    return [norm('input-norm', width, style), mixer, ...second, mlp, add(width)]
+  }
 }
 
 export interface HeadWidths {
@@ -99,115 +118,13 @@ export function feedForward(width: number, hidden: number, more: Partial<FeedFor
   return { kind: 'ffn', name: 'mlp', width, hidden, gated: true, bias: false, activation: 'silu', ...more }
 }
 
-const widthNames = ['hidden_size', 'n_embd', 'd_model', 'dim']
-const headNames = ['num_attention_heads', 'n_head', 'n_heads', 'num_heads']
-const layerNames = ['num_hidden_layers', 'n_layer', 'n_layers', 'num_layers']
-
-/** Spellings of the fields that every decoder must state. */
-export const core = {
-  width: widthNames,
-  heads: headNames,
-  layers: layerNames,
-  hidden: ['intermediate_size', 'n_inner', 'ffn_dim', 'd_ff', 'ffn_hidden_size'],
-  vocabulary: ['vocab_size'],
-} as const
-
-export function layerTotal(f: Fields): number {
-  return f.count(core.layers, limits.layers)
+export function embedding(tables: Embedding['tables']): Embedding {
+  return { kind: 'embedding', name: 'embedding', tables }
 }
 
-/** Heads of a decoder: key and value heads default to the heads, a head's width to its share of the stream. */
-export function headWidths(f: Fields): HeadWidths {
-  const width = f.count(core.width)
-  const heads = f.count(core.heads)
-  const kvHeads = f.countOr('num_key_value_heads', heads, 'as many as heads')
-  f.quotient(f.spelled(core.heads), heads, 'num_key_value_heads', kvHeads)
-  return { width, heads, kvHeads, headDim: headDim(f, width, heads) }
-}
-
-export function headDim(f: Fields, width: number, heads: number): number {
-  const stated = f.optional('head_dim')
-  if (stated !== undefined) return stated
-  const [w, h] = [f.spelled(core.width), f.spelled(core.heads)]
-  return f.assume('head_dim', f.quotient(w, width, h, heads), `${w} / ${h}`)
-}
-
-/** `model_type`s spell one function in several ways; the work per element is the same. */
-export function activation(f: Fields, keys: readonly string[], fallback: string): string {
-  const key = f.spelled(keys)
-  const stated = f.text(key) ?? f.assume(key, fallback, 'default of the family')
-  if (/gelu/.test(stated)) return 'gelu'
-  return /^(silu|swish|swiglu)$/.test(stated) ? 'silu' : stated
-}
-
-/** Dimensions of a head that are rotated, from `partial_rotary_factor` here or in the rope fields. */
-export function rotaryWidth(f: Fields, headDim: number, fallback = 1): number {
-  const factor = f.positive('partial_rotary_factor') ?? nestedFactor(f) ?? fallback
-  if (factor > 1) throw f.wrong('partial_rotary_factor', 'at most 1', factor)
-  return Math.floor(headDim * factor)
-}
-
-function nestedFactor(f: Fields): number | undefined {
-  const rope = f.raw('rope_parameters')
-  if (typeof rope !== 'object' || rope === null || !('partial_rotary_factor' in rope)) return undefined
-  const factor = rope.partial_rotary_factor
-  if (typeof factor === 'number' && factor > 0 && factor <= 1) return factor
-  throw f.wrong('rope_parameters.partial_rotary_factor', 'a number above 0, at most 1', factor)
-}
-
-/** One entry per layer from a list of names; undefined where there is no list. */
-export function layerKinds<T>(
-  f: Fields,
-  key: string,
-  layers: number,
-  known: Readonly<Record<string, T>>,
-): T[] | undefined {
-  const names = f.strings(key)
-  if (names === undefined) return undefined
-  if (names.length !== layers) throw f.error(`${key}: ${names.length} entries for ${layers} layers`)
-  return names.map((name, i) => {
-    if (!Object.hasOwn(known, name)) throw f.wrong(`${key}[${i}]`, `one of ${Object.keys(known).join(', ')}`, name)
-    return known[name] as T
-  })
-}
-
-const reachKinds = {
-  full_attention: 'full',
-  attention: 'full',
-  sliding_attention: 'window',
-  local_attention: 'window',
-  chunked_attention: 'chunk',
-} as const
-
-/** What each layer sees, by `layer_types`, else by `fallback`. A window needs `sliding_window`. */
-export function reaches(
-  f: Fields,
-  layers: number,
-  fallback: (layer: number) => Reach['kind'] = () => 'full',
-  windowKeys: readonly string[] = ['sliding_window'],
-): Reach[] {
-  const kinds: readonly Reach['kind'][] =
-    layerKinds(f, 'layer_types', layers, reachKinds) ?? Array.from({ length: layers }, (_, i) => fallback(i))
-  const tokens = (keys: string | readonly string[]) => f.count(keys, limits.tokens)
-  return kinds.map((kind) => {
-    if (kind === 'full') return fullReach
-    return { kind, tokens: tokens(kind === 'window' ? windowKeys : 'attention_chunk_size') }
-  })
-}
-
-/** A window over all layers where the field has a number. */
-export function uniformReach(f: Fields, key = 'sliding_window'): Reach {
-  const tokens = f.optional(key, limits.tokens)
-  return tokens === undefined ? fullReach : { kind: 'window', tokens }
-}
-
-/** Whether the head reads the embedding table; a wrapper's word counts over its text part's. */
-export function tied(f: Fields, fallback: boolean): boolean {
-  return f.owner('tie_word_embeddings').flag('tie_word_embeddings', fallback)
-}
-
-export function vocabulary(f: Fields): number {
-  return f.count('vocab_size', limits.vocabulary)
+/** A product with every token. */
+export function linear(name: string, role: Role, input: number, output: number, bias = false): Linear {
+  return { kind: 'linear', name, role, input, output, bias, tokens: 'all' }
 }
 
 export interface DecoderParts {
@@ -220,9 +137,11 @@ export interface DecoderParts {
   /** Width of the token table where it is not the stream's. */
   readonly embeddingWidth?: number
   /** Tables beside the tokens', and modules between them and the first layer. */
-  readonly tables?: readonly { name: string; rows: number; width: number; lookups: number }[]
+  readonly tables?: Embedding['tables']
   readonly input?: readonly Module[]
-  /** Modules between the last layer (after `finalNorm`) and the head. */
+  /** Modules between the last layer and `finalNorm`. */
+  readonly beforeNorm?: readonly Module[]
+  /** Modules between `finalNorm` and the head. */
   readonly output?: readonly Module[]
   readonly positions?: number | undefined
 }
@@ -238,9 +157,10 @@ export function decoder(p: DecoderParts): Draft {
       {
         name: 'decoder',
         width: p.width,
-        input: [{ kind: 'embedding', name: 'embedding', tables: [tokens, ...(p.tables ?? [])] }, ...(p.input ?? [])],
+        input: [embedding([tokens, ...(p.tables ?? [])]), ...(p.input ?? [])],
         groups: groupLayers(p.layers),
         output: [
+          ...(p.beforeNorm ?? []),
           ...(p.finalNorm ? [p.finalNorm] : []),
           ...(p.output ?? []),
           {
@@ -255,11 +175,6 @@ export function decoder(p: DecoderParts): Draft {
       },
     ],
   }
-}
-
-/** Longest context, where the config says. */
-export function positions(f: Fields, keys: readonly string[] = ['max_position_embeddings']): number | undefined {
-  return f.optional(f.spelled(keys), limits.tokens)
 }
 
 /** `count` layers, built by index. */

@@ -1,18 +1,9 @@
 // Encoders that read a whole input at once: BERT and its relatives.
 import type { Linear, Module } from '../architecture.ts'
 import { groupLayers } from '../architecture.ts'
-import {
-  activation,
-  allBias,
-  type Draft,
-  feedForward,
-  layerNorm,
-  layersOf,
-  norm,
-  postNorm,
-  selfAttention,
-} from './blocks.ts'
+import { allBias, type Draft, feedForward, layerNorm, layersOf, norm, postNorm, selfAttention } from './blocks.ts'
 import { type Fields, limits } from './fields.ts'
+import { activation } from './shape.ts'
 
 interface EncoderParts {
   readonly width: number

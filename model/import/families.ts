@@ -1,9 +1,10 @@
 // Which reader takes which `model_type`, and the fields it cannot do without.
-import { core, type Draft } from './blocks.ts'
+import type { Draft } from './blocks.ts'
 import { bert } from './encoder.ts'
 import type { Fields } from './fields.ts'
 import { gpt2 } from './gpt.ts'
 import { llama, mistral, mixtral, qwen2, qwen2Moe, qwen3, qwen3Moe } from './llama.ts'
+import { core } from './shape.ts'
 import { mt5, t5 } from './t5.ts'
 
 export interface Family {

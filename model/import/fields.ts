@@ -17,6 +17,8 @@ export const limits = { width: 1e7, vocabulary: 1e8, layers: 1e4, tokens: 1e10 }
 interface Log {
   readonly used: Set<string>
   readonly assumed: string[]
+  /** Why a field was deliberately not read. */
+  readonly leftOut: Map<string, string>
 }
 
 export function isObject(value: unknown): value is Json {
@@ -46,7 +48,7 @@ export class Fields {
     this.#prefix = prefix
     this.outer = outer
     this.model = model
-    this.#log = outer === undefined ? { used: new Set(), assumed: [] } : outer.#log
+    this.#log = outer === undefined ? { used: new Set(), assumed: [], leftOut: new Map() } : outer.#log
   }
 
   /** The fields of a nested config. */
@@ -81,9 +83,16 @@ export class Fields {
 
   /** Own fields that nobody read. */
   get ignored(): string[] {
+    const { used, leftOut } = this.#log
     return Object.keys(this.#json)
       .map((key) => this.#prefix + key)
-      .filter((path) => !this.#log.used.has(path) && ![...this.#log.used].some((u) => u.startsWith(`${path}.`)))
+      .filter((path) => !used.has(path))
+      .map((path) => (leftOut.has(path) ? `${path} (${leftOut.get(path)})` : path))
+  }
+
+  /** Says why a field that is there is not read. */
+  leaveOut(key: string, why: string): void {
+    if (this.has(key)) this.#log.leftOut.set(this.#prefix + key, why)
   }
 
   get keys(): string[] {
@@ -199,19 +208,26 @@ export class Fields {
   list<T>(key: string, item: (value: unknown) => value is T, expected: string): readonly T[] | undefined {
     const value = this.raw(key)
     if (value === undefined) return undefined
-    if (!Array.isArray(value)) throw this.wrong(key, `a list of ${expected}`, value)
+    if (!Array.isArray(value)) throw this.wrong(key, 'a list', value)
     const bad = value.findIndex((v) => !item(v))
     if (bad >= 0) throw this.wrong(`${key}[${bad}]`, expected, value[bad])
     return value
   }
 
   strings(key: string): readonly string[] | undefined {
-    return this.list(key, (v) => typeof v === 'string', 'strings')
+    return this.list(key, (v) => typeof v === 'string', 'a string')
   }
 
-  /** Whole numbers (layer indices, widths per layer). */
+  /** Whole numbers (layer indices). */
   wholes(key: string): readonly number[] | undefined {
-    return this.list(key, (v): v is number => Number.isSafeInteger(v) && (v as number) >= 0, 'whole numbers')
+    return this.list(key, (v): v is number => Number.isSafeInteger(v) && (v as number) >= 0, 'a whole number')
+  }
+
+  /** Positive integers of sane size (widths per layer). */
+  counts(key: string): readonly number[] | undefined {
+    const sane = (v: unknown): v is number =>
+      Number.isSafeInteger(v) && (v as number) > 0 && (v as number) <= limits.width
+    return this.list(key, sane, `a positive integer, at most ${limits.width}`)
   }
 
   /** Throws one error that names every field of `keys` that is missing. */

@@ -4,15 +4,16 @@ import { groupLayers } from '../architecture.ts'
 import {
   crossAttention,
   type Draft,
+  embedding,
   feedForward,
   type HeadWidths,
   layersOf,
   norm,
   rms,
   selfAttention,
-  tied,
 } from './blocks.ts'
 import { type Fields, limits } from './fields.ts'
+import { tied } from './shape.ts'
 
 /** `relu`, `gated-gelu`, `gated-silu`: the activation, and whether a gate multiplies it. */
 function projection(f: Fields, fallback: string): { gated: boolean; activation: string } {
@@ -92,7 +93,7 @@ function stack(
   return {
     name,
     width: h.width,
-    input: [{ kind: 'embedding', name: 'embedding', tables }],
+    input: [embedding(tables)],
     groups: groupLayers(layers),
     output: [norm('final-norm', h.width, rms), ...output],
   }

@@ -87,7 +87,13 @@ function segment(tokens: number, copies: number, sharers: number) {
 }
 
 describe('the dense store', () => {
-  const row = { kind: 'heads', vectors: [{ count: 2, length: 64 }, { count: 2, length: 64 }] } as const
+  const row = {
+    kind: 'heads',
+    vectors: [
+      { count: 2, length: 64 },
+      { count: 2, length: 64 },
+    ],
+  } as const
   it('keeps 16-bit rows without metadata', () => {
     expect(denseStore(format('fp16')).row(row)).toEqual({ bytes: 512, metadata: 0 })
   })

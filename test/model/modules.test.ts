@@ -1,6 +1,13 @@
 // Latent attention, recurrent layers, mixtures of experts, convolutions and collectives, each counted another way.
 import { describe, expect, it } from 'vitest'
-import type { Convolution, DeltaNet, LatentAttention, Mamba2, MixtureOfExperts, Module } from '../../model/architecture.ts'
+import type {
+  Convolution,
+  DeltaNet,
+  LatentAttention,
+  Mamba2,
+  MixtureOfExperts,
+  Module,
+} from '../../model/architecture.ts'
 import { deploy, devices } from '../../model/deployment.ts'
 import { memory } from '../../model/memory.ts'
 import { busiestLoad, distinctExperts } from '../../model/modules/feed-forward.ts'
@@ -174,12 +181,18 @@ describe('mixtures of experts', () => {
   })
   it('loads the busiest rank as drawing does', () => {
     const next = random(11)
-    for (const [assignments, ranks] of [[8, 8], [64, 8], [5000, 8], [100_000, 16]] as const) {
+    for (const [assignments, ranks] of [
+      [8, 8],
+      [64, 8],
+      [5000, 8],
+      [100_000, 16],
+    ] as const) {
       let sum = 0
       const trials = assignments > 1000 ? 300 : 20_000
       for (let t = 0; t < trials; t++) {
         const load = new Array<number>(ranks).fill(0)
-        for (let i = 0; i < assignments; i++) load[Math.floor(next() * ranks)]!++
+        for (let i = 0; i < assignments; i++) const rank = Math.floor(next() * ranks)
+          load[rank] = (load[rank] ?? 0) + 1
         sum += Math.max(...load)
       }
       const expected = sum / trials
@@ -193,7 +206,11 @@ describe('mixtures of experts', () => {
     expect(devices(deploy(architecture([[moe]]), { parallel: { expert: 4 } }))).toBe(4)
     const together = run([moe, attention()], workload.decode(64, 4), { parallel: { tensor: 2, expert: 2 } })
     expect(together.operators.some((o) => o.name === 'moe-dispatch')).toBe(false)
-    expect(together.named('moe-all-reduce').shape).toMatchObject({ type: 'all-reduce', devices: 2, message: 64 * 8 * 2 })
+    expect(together.named('moe-all-reduce').shape).toMatchObject({
+      type: 'all-reduce',
+      devices: 2,
+      message: 64 * 8 * 2,
+    })
   })
 })
 
@@ -237,7 +254,9 @@ describe('tensor parallelism', () => {
   })
   it('copies key and value heads where there are more ranks than heads', () => {
     const d = { parallel: { tensor: 4 } }
-    expect(run(layers, workload.decode(3, 20), d).total.kv_read).toBe(run(layers, workload.decode(3, 20)).total.kv_read / 2)
+    expect(run(layers, workload.decode(3, 20), d).total.kv_read).toBe(
+      run(layers, workload.decode(3, 20)).total.kv_read / 2,
+    )
     const w = workload.decode(1, 1)
     const deployment = deploy(architecture([layers]), d)
     // Per rank: 1 of 4 query heads, 1 of 2 KV heads (copied), a quarter of the output and of the FFN.

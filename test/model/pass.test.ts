@@ -143,7 +143,10 @@ describe('products count what a loop counts', () => {
     const operators = pass(deploy(architecture([[ffn]])), workload.decode(5, 3))
     const up = naiveProduct(5, 24, 8)
     const down = naiveProduct(5, 8, 12)
-    for (const [name, naive, bias] of [['mlp-up', up, 24], ['mlp-down', down, 8]] as const) {
+    for (const [name, naive, bias] of [
+      ['mlp-up', up, 24],
+      ['mlp-down', down, 8],
+    ] as const) {
       const o = find(operators, name)
       expect(o.matrix).toBe(2 * naive.macs)
       expect(bytes(o, 'weights', 'read')).toBe(2 * (naive.t.size('weights') + bias))
@@ -208,7 +211,9 @@ describe('edges', () => {
 })
 
 describe('a mixed pass', () => {
-  const layers = [[attention(), { kind: 'ffn', name: 'mlp', width: 8, hidden: 12, gated: false, bias: false, activation: 'relu' }]] as const
+  const layers = [
+    [attention(), { kind: 'ffn', name: 'mlp', width: 8, hidden: 12, gated: false, bias: false, activation: 'relu' }],
+  ] as const
   const d = deploy(architecture(layers))
   it('does the attention of its parts and reads weights once', () => {
     const parts = [workload.decode(3, 20), workload.chunk(1, 8, 4, true)]

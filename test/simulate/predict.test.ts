@@ -22,7 +22,11 @@ function llama({ layers = 0, width = 0, heads = 0, kv = 0, ffn = 0, vocabulary =
   const perLayer = width * (heads + 2 * kv) * head + width * width + 3 * width * ffn
   const weights = 2 * (layers * perLayer + vocabulary * width)
   const cache = 2 * batch * context * layers * 2 * kv * head
-  return { weights, cache, flops: 2 * batch * (layers * perLayer + vocabulary * width) + 4 * batch * context * width * layers }
+  return {
+    weights,
+    cache,
+    flops: 2 * batch * (layers * perLayer + vocabulary * width) + 4 * batch * context * width * layers,
+  }
 }
 
 const shapes = {
@@ -82,10 +86,23 @@ describe('every answer', () => {
         const p = ask({ architecture: a, machine: m, ...s })
         const sum = (f: (o: Prediction['operators'][number]) => number) => p.operators.reduce((n, o) => n + f(o), 0)
         const close = (x: number, y: number) => expect(Math.abs(x - y)).toBeLessThanOrEqual(1e-9 * Math.abs(y))
-        close(sum((o) => o.bound_s), p.bound_s)
-        close(sum((o) => o.expected_s), p.expected_s)
-        close(sum((o) => o.flops), p.flops)
-        for (const key of Object.keys(p.bytes) as (keyof typeof p.bytes)[]) close(sum((o) => o.bytes[key]), p.bytes[key])
+        close(
+          sum((o) => o.bound_s),
+          p.bound_s,
+        )
+        close(
+          sum((o) => o.expected_s),
+          p.expected_s,
+        )
+        close(
+          sum((o) => o.flops),
+          p.flops,
+        )
+        for (const key of Object.keys(p.bytes) as (keyof typeof p.bytes)[])
+          close(
+            sum((o) => o.bytes[key]),
+            p.bytes[key],
+          )
         const { weights, activations, kv_read, kv_written, metadata, total } = p.bytes
         close(weights + activations + kv_read + kv_written + metadata, total)
         expect(JSON.parse(JSON.stringify(p))).toEqual(p)
@@ -126,7 +143,8 @@ describe('every answer', () => {
 
   it('reads KV in proportion to the context, until a window', () => {
     const read = (name: string, context: number) =>
-      ask({ architecture: architectures[models.indexOf(name as never)] as never, machine: named('h200'), context }).bytes.kv_read
+      ask({ architecture: architectures[models.indexOf(name as never)] as never, machine: named('h200'), context })
+        .bytes.kv_read
     for (const name of ['llama-2-7b', 'llama-3.1-70b', 'deepseek-v3']) {
       expect(read(name, 12_345)).toBeCloseTo(12_345 * read(name, 1), 3)
     }
@@ -181,7 +199,9 @@ describe('formats', () => {
       /activations: a100-80gb-sxm has no unit for fp8; expected one of .*bf16/,
     )
     const v3 = architectures[models.indexOf('deepseek-v3')] as never
-    expect(ask({ architecture: v3, machine: a100 }).warnings.join()).toContain('no unit for fp8: arithmetic runs in bf16')
+    expect(ask({ architecture: v3, machine: a100 }).warnings.join()).toContain(
+      'no unit for fp8: arithmetic runs in bf16',
+    )
   })
 })
 
@@ -263,14 +283,18 @@ describe('encoder-decoders and encoders', () => {
     const row = 2 * 16 * 64 * (format(t5.dtype).bits / 8)
     expect(p.bytes.kv_read).toBe(4 * 24 * (64 + 512) * row)
     expect(p.memory.kv).toBe(4 * 24 * (65 + 512) * row)
-    expect(ask({ architecture: t5, machine: named('a100-80gb-sxm'), phase: 'encode', source: 512 }).bytes.kv_read).toBe(0)
+    expect(ask({ architecture: t5, machine: named('a100-80gb-sxm'), phase: 'encode', source: 512 }).bytes.kv_read).toBe(
+      0,
+    )
   })
   it('encodes audio', async () => {
     const whisper = await loadModel('whisper-large-v3')
     const p = ask({ architecture: whisper, machine: named('t4'), phase: 'encode', audio: 30 })
     expect(p.workload.context).toBe(1500)
     expect(p.real_time_factor).toBeCloseTo(p.expected_s / 30, 12)
-    expect(() => predict({ architecture: whisper, machine: named('t4'), phase: 'encode', audio: 31 })).toThrow('at most 30 s')
+    expect(() => predict({ architecture: whisper, machine: named('t4'), phase: 'encode', audio: 31 })).toThrow(
+      'at most 30 s',
+    )
     expect(() => predict({ architecture: whisper, machine: named('t4'), phase: 'encode', audio: 0 })).toThrow('above 0')
   })
   it('takes encode as the phase of an encoder', async () => {
