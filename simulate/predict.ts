@@ -5,7 +5,7 @@ import { type Limit, peak, type Term, vectorPeak } from '../hardware/time.ts'
 import { devices } from '../model/deployment.ts'
 import type { Unit } from '../model/format.ts'
 import { memory as memoryOf } from '../model/memory.ts'
-import { addBytes, type Bytes, noBytes } from '../model/operator.ts'
+import { addBytes, type Bytes, noBytes, type Shape } from '../model/operator.ts'
 import { formatLabel } from '../model/quantity.ts'
 import { decode, prefill } from '../model/workload.ts'
 import { type Estimate, estimate, type Row } from './estimate.ts'
@@ -27,8 +27,9 @@ export interface OperatorAnswer {
   readonly limit: Limit
   readonly term: Term
   readonly unit: Unit
-  /** Bytes that travel over links, both in and out of no memory. */
   readonly launches: number
+  /** One instance's: sizes of products, heads and rows of attention, message bytes and devices of collectives. */
+  readonly shape: Shape
 }
 
 export interface Prediction {
@@ -190,6 +191,7 @@ function operatorAnswer({ operator, step, time, instances }: Row): OperatorAnswe
     term: time.term,
     unit: operator.unit,
     launches: operator.launches * instances,
+    shape: operator.shape,
   }
 }
 

@@ -191,8 +191,10 @@ describe('mixtures of experts', () => {
       const trials = assignments > 1000 ? 300 : 20_000
       for (let t = 0; t < trials; t++) {
         const load = new Array<number>(ranks).fill(0)
-        for (let i = 0; i < assignments; i++) const rank = Math.floor(next() * ranks)
+        for (let i = 0; i < assignments; i++) {
+          const rank = Math.floor(next() * ranks)
           load[rank] = (load[rank] ?? 0) + 1
+        }
         sum += Math.max(...load)
       }
       const expected = sum / trials
