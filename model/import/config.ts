@@ -2,8 +2,12 @@
 // steps into a wrapper's language part and gives the account of what was read.
 import type { Architecture } from '../architecture.ts'
 import type { FormatName } from '../format.ts'
-import { type Family, families } from './families.ts'
+import type { Draft } from './blocks.ts'
+import { nestedDefaults } from './defaults.ts'
+import { familyOf } from './families.ts'
 import { ConfigError, Fields, isObject, shown } from './fields.ts'
+import { generic, genericNeeds } from './generic.ts'
+import { released } from './quantization.ts'
 
 export { ConfigError } from './fields.ts'
 
@@ -13,16 +17,43 @@ export function importConfig(json: unknown, name: string): Architecture {
   const top = new Fields(json, name)
   const f = languagePart(top)
   const type = (f.has('model_type') ? f.text('model_type') : top.text('model_type')) ?? ''
-  const family = (families as Record<string, Family>)[type]
-  if (!family) throw f.error(`model_type: ${shown(type)} is not known`)
-  f.require(family.needs)
-  const draft = family.read(f)
-  return { name, type, dtype: dtype(f), formats: {}, ...draft, reading: reading(top, f) }
+  const draft = read(f, type)
+  const stored = dtype(f)
+  return { name, type, dtype: stored, ...draft, ...released(f, draft, stored), reading: reading(top, f) }
 }
 
-/** The text part of a wrapper around a language model. */
+function read(f: Fields, type: string): Draft {
+  const family = familyOf(type)
+  if (f.nested) f.setDefaults(nestedDefaults(type))
+  f.require(family?.needs ?? genericNeeds(f))
+  return family ? family.read(f) : generic(f, type)
+}
+
+/** Where wrappers keep the config of their language model. */
+const textParts = ['text_config', 'language_config', 'llm_config', 'thinker_config']
+
+/** The language part of a wrapper around vision or audio; the config itself where it is no wrapper. */
 function languagePart(top: Fields): Fields {
-  return top.has('text_config') ? top.inner('text_config') : top
+  let f = top
+  for (let key = textKey(f); key !== undefined && f.depth < 3; key = textKey(f)) {
+    leaveOutSenses(f)
+    f = f.inner(key)
+  }
+  leaveOutSenses(f)
+  return f
+}
+
+function textKey(f: Fields): string | undefined {
+  return textParts.find((key) => f.isObject(key))
+}
+
+function leaveOutSenses(f: Fields): void {
+  for (const key of f.keys) {
+    const sense = /^(vision|visual|audio|speech|talker|code2wav|image)_?(config|encoder_config|model_config)?$/.exec(
+      key,
+    )
+    if (sense && f.isObject(key)) f.leaveOut(key, `the ${sense[1]} part is left out`)
+  }
 }
 
 const dtypes: Readonly<Record<string, FormatName>> = {
@@ -32,20 +63,23 @@ const dtypes: Readonly<Record<string, FormatName>> = {
   float8_e4m3fn: 'fp8',
 }
 
+/** The released format; a wrapper and its text part may both say, then the text part's word counts. */
 function dtype(f: Fields): FormatName {
-  const owner = f.owner(f.spelled(['torch_dtype', 'dtype']))
-  const key = owner.spelled(['torch_dtype', 'dtype'])
+  const keys = ['torch_dtype', 'dtype']
+  const owner = f.nearest(keys)
+  const key = owner.spelled(keys)
   const stated = owner.text(key)
   if (stated === undefined) {
     f.assume(key, 'float32', "Transformers' default")
     return 'fp32'
   }
-  const known = dtypes[stated.replace(/^torch\./, '')]
-  if (!known) throw owner.wrong(key, `one of ${Object.keys(dtypes).join(', ')}`, stated)
-  return known
+  const short = stated.replace(/^torch\./, '')
+  if (!Object.hasOwn(dtypes, short)) throw owner.wrong(key, `one of ${Object.keys(dtypes).join(', ')}`, stated)
+  return dtypes[short] as FormatName
 }
 
 function reading(top: Fields, f: Fields): Architecture['reading'] {
-  const ignored = top === f ? top.ignored : [...top.ignored, ...f.ignored]
+  const ignored: string[] = []
+  for (let part: Fields | undefined = f; part !== undefined; part = part.outer) ignored.unshift(...part.ignored)
   return { used: top.used, ignored, assumed: top.assumed }
 }

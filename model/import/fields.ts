@@ -63,6 +63,22 @@ export class Fields {
     return this.outer?.states(key) ? this.outer.owner(key) : this
   }
 
+  /** Where one of the fields is stated: here, else in the wrapper around. */
+  nearest(keys: readonly string[]): Fields {
+    const here = this.outer === undefined || keys.some((key) => this.has(key))
+    return here ? this : this.outer.nearest(keys)
+  }
+
+  /** How many wrappers are around. */
+  get depth(): number {
+    return this.outer === undefined ? 0 : this.outer.depth + 1
+  }
+
+  /** Whether the field is an object; not counted as reading it. */
+  isObject(key: string): boolean {
+    return this.has(key) && isObject(this.#json[key])
+  }
+
   /** Part of a wrapper's config: fields equal to the family's defaults are then left out of it by Transformers. */
   get nested(): boolean {
     return this.outer !== undefined

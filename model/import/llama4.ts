@@ -1,0 +1,59 @@
+// Llama 4: three layers of four rotate positions and attend within chunks, the fourth has no positions and sees
+// everything; experts in all or every second layer, with one shared expert.
+import type { Attention, Module, Reach } from '../architecture.ts'
+import { biases, type Draft, feedForward } from './blocks.ts'
+import { silu, standardDecoder } from './decoder.ts'
+import { type Fields, limits } from './fields.ts'
+import { mixture } from './moe.ts'
+import { headWidths, layerTotal, reaches, rotaryWidth } from './shape.ts'
+
+/** Which layers rotate: 1 in `no_rope_layers`; else all but every `no_rope_layer_interval`th. */
+function rotates(f: Fields, layers: number): (layer: number) => boolean {
+  const listed = f.wholes('no_rope_layers') ?? []
+  if (listed.length > 0) {
+    if (listed.length !== layers) throw f.error(`no_rope_layers: ${listed.length} entries for ${layers} layers`)
+    return (layer) => listed[layer] !== 0
+  }
+  const interval = f.countOr('no_rope_layer_interval', 4, 'default of the family', limits.layers)
+  return (layer) => (layer + 1) % interval !== 0
+}
+
+function sparseLayers(f: Fields): (layer: number) => boolean {
+  const listed = f.wholes('moe_layers')
+  if (listed) return (layer) => listed.includes(layer)
+  const step = f.countOr('interleave_moe_layer_step', 1, 'default of the family', limits.layers)
+  return (layer) => (layer + 1) % step === 0
+}
+
+function mlps(f: Fields, width: number): (layer: number) => Module {
+  const hidden = f.count('intermediate_size')
+  const sparse = sparseLayers(f)
+  const moe = mixture(f, width, { hidden, shared: { hidden, gate: false } })
+  const dense = () =>
+    feedForward(width, f.countOr('intermediate_size_mlp', 16384, 'default of the family'), { activation: silu(f) })
+  return (layer) => (sparse(layer) ? moe : dense())
+}
+
+export function llama4(f: Fields): Draft {
+  const h = headWidths(f)
+  const layers = layerTotal(f)
+  const rotated = rotates(f, layers)
+  const chunks = f.has('attention_chunk_size') || !f.states('attention_chunk_size')
+  if (!f.states('attention_chunk_size')) f.setDefaults({ attention_chunk_size: 8192 })
+  const reach = reaches(f, layers, (i) => (rotated(i) && chunks ? 'chunk' : 'full'))
+  const bias = biases(f.flag('attention_bias', false))
+  const rotary = rotaryWidth(f, h.headDim)
+  const normed: Partial<Attention> = f.flag('use_qk_norm', true)
+    ? { queryKeyNorm: { type: 'rms', over: 'head', scale: false } }
+    : {}
+  return standardDecoder(f, {
+    heads: h,
+    attention: (i) => ({
+      bias,
+      reach: reach[i] as Reach,
+      rotary: rotated(i) ? rotary : 0,
+      ...(rotated(i) ? normed : {}),
+    }),
+    mlp: mlps(f, h.width),
+  })
+}

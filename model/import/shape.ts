@@ -1,0 +1,132 @@
+// Reading of the fields that most decoders have, under any of their spellings. No family is known here.
+import type { Reach } from '../architecture.ts'
+import { fullReach, type HeadWidths } from './blocks.ts'
+import { type Fields, isObject, limits } from './fields.ts'
+
+const widthNames = ['hidden_size', 'n_embd', 'd_model', 'dim']
+const headNames = ['num_attention_heads', 'n_head', 'n_heads', 'num_heads']
+const layerNames = ['num_hidden_layers', 'n_layer', 'n_layers', 'num_layers']
+
+/** Spellings of the fields that every decoder must state. */
+export const core = {
+  width: widthNames,
+  heads: headNames,
+  kvHeads: ['num_key_value_heads', 'num_kv_heads', 'n_head_kv', 'num_query_groups'],
+  layers: layerNames,
+  hidden: ['intermediate_size', 'n_inner', 'ffn_dim', 'd_ff', 'ffn_hidden_size'],
+  vocabulary: ['vocab_size'],
+} as const
+
+export function layerTotal(f: Fields): number {
+  return f.count(core.layers, limits.layers)
+}
+
+/** Heads of a decoder: key and value heads default to the heads, a head's width to its share of the stream. */
+export function headWidths(f: Fields): HeadWidths {
+  const width = f.count(core.width)
+  const heads = f.count(core.heads)
+  const kvHeads = f.countOr(core.kvHeads, heads, 'as many as heads')
+  f.quotient(f.spelled(core.heads), heads, f.spelled(core.kvHeads), kvHeads)
+  return { width, heads, kvHeads, headDim: headDim(f, width, heads) }
+}
+
+export function headDim(f: Fields, width: number, heads: number): number {
+  const stated = f.optional('head_dim')
+  if (stated !== undefined) return stated
+  const [w, h] = [f.spelled(core.width), f.spelled(core.heads)]
+  return f.assume('head_dim', f.quotient(w, width, h, heads), `${w} / ${h}`)
+}
+
+/** `model_type`s spell one function in several ways; the work per element is the same. */
+export function activation(f: Fields, keys: readonly string[], fallback: string): string {
+  const key = f.spelled(keys)
+  const stated = f.text(key) ?? f.assume(key, fallback, 'default of the family')
+  if (/gelu/.test(stated)) return 'gelu'
+  return /^(silu|swish|swiglu)$/.test(stated) ? 'silu' : stated
+}
+
+/** Dimensions of a head that are rotated, from `partial_rotary_factor` here or in the rope fields. */
+export function rotaryWidth(f: Fields, headDim: number, fallback = 1): number {
+  const factor = f.positive('partial_rotary_factor') ?? nestedFactor(f) ?? fallback
+  if (factor > 1) throw f.wrong('partial_rotary_factor', 'at most 1', factor)
+  return Math.floor(headDim * factor)
+}
+
+/** The rotated share from `rope_parameters`, or from its part for one type of layer. */
+export function nestedFactor(f: Fields, layerType?: string): number | undefined {
+  const all = f.raw('rope_parameters')
+  const rope = layerType !== undefined && isObject(all) ? all[layerType] : all
+  const factor = isObject(rope) ? (rope.partial_rotary_factor ?? undefined) : undefined
+  if (factor === undefined || (typeof factor === 'number' && factor > 0 && factor <= 1)) return factor
+  throw f.wrong('rope_parameters.partial_rotary_factor', 'a number above 0, at most 1', factor)
+}
+
+/** A width that may be one for all layers or a list with one for each. */
+export function perLayer(f: Fields, key: string, layers: number): readonly number[] {
+  if (!Array.isArray(f.raw(key))) return new Array<number>(layers).fill(f.count(key))
+  const widths = f.counts(key) ?? []
+  if (widths.length !== layers) throw f.error(`${key}: ${widths.length} entries for ${layers} layers`)
+  return widths
+}
+
+/** One entry per layer from a list of names; undefined where there is no list. */
+export function layerKinds<T>(
+  f: Fields,
+  key: string,
+  layers: number,
+  known: Readonly<Record<string, T>>,
+): T[] | undefined {
+  const names = f.strings(key)
+  if (names === undefined) return undefined
+  if (names.length !== layers) throw f.error(`${key}: ${names.length} entries for ${layers} layers`)
+  return names.map((name, i) => {
+    if (!Object.hasOwn(known, name)) throw f.wrong(`${key}[${i}]`, `one of ${Object.keys(known).join(', ')}`, name)
+    return known[name] as T
+  })
+}
+
+const reachKinds = {
+  full_attention: 'full',
+  attention: 'full',
+  global_attention: 'full',
+  sliding_attention: 'window',
+  sliding_window: 'window',
+  local_attention: 'window',
+  chunked_attention: 'chunk',
+} as const
+
+/** What each layer sees, by `layer_types`, else by `fallback`. A window needs `sliding_window`. */
+export function reaches(
+  f: Fields,
+  layers: number,
+  fallback: (layer: number) => Reach['kind'] = () => 'full',
+  windowKeys: readonly string[] = ['sliding_window'],
+): Reach[] {
+  const kinds: readonly Reach['kind'][] =
+    layerKinds(f, 'layer_types', layers, reachKinds) ?? Array.from({ length: layers }, (_, i) => fallback(i))
+  const tokens = (keys: string | readonly string[]) => f.count(keys, limits.tokens)
+  return kinds.map((kind) => {
+    if (kind === 'full') return fullReach
+    return { kind, tokens: tokens(kind === 'window' ? windowKeys : 'attention_chunk_size') }
+  })
+}
+
+/** A window over all layers where the field has a number. */
+export function uniformReach(f: Fields, key = 'sliding_window'): Reach {
+  const tokens = f.optional(key, limits.tokens)
+  return tokens === undefined ? fullReach : { kind: 'window', tokens }
+}
+
+/** Whether the head reads the embedding table; a wrapper's word counts over its text part's. */
+export function tied(f: Fields, fallback: boolean): boolean {
+  return f.owner('tie_word_embeddings').flag('tie_word_embeddings', fallback)
+}
+
+export function vocabulary(f: Fields): number {
+  return f.count('vocab_size', limits.vocabulary)
+}
+
+/** Longest context, where the config says. */
+export function positions(f: Fields, keys: readonly string[] = ['max_position_embeddings']): number | undefined {
+  return f.optional(f.spelled(keys), limits.tokens)
+}
