@@ -1,0 +1,41 @@
+// Published tables beside ours, by paper. A paper is loaded only when it is asked for.
+import { nearest } from '../model/nearest.ts'
+import type { Paper } from './papers/paper.ts'
+
+export type { Curve, Paper, Series } from './papers/paper.ts'
+export {
+  agrees,
+  type Evidence,
+  evidences,
+  type Row,
+  type Status,
+  type Summary,
+  statuses,
+  summary,
+} from './papers/row.ts'
+
+export interface PaperEntry {
+  readonly title: string
+  load(): Promise<Paper>
+}
+
+const table = {
+  'memory-wall': {
+    title: 'AI and Memory Wall (arXiv 2403.14123) with the model of its case study (arXiv 2302.14017)',
+    load: async () => (await import('./papers/memory-wall.ts')).load(),
+  },
+} as const satisfies Record<string, PaperEntry>
+
+export type PaperName = keyof typeof table
+export const paperNames = Object.keys(table) as PaperName[]
+export const papers: Readonly<Record<PaperName, PaperEntry>> = table
+
+/** Loads the named paper. Throws a RangeError that lists the names. */
+export async function loadPaper(name: string): Promise<Paper> {
+  if (!Object.hasOwn(papers, name)) {
+    const near = nearest(name, paperNames)
+    const hint = near.length > 0 ? `; nearest: ${near.join(', ')}` : ''
+    throw new RangeError(`paper: expected one of ${paperNames.join(', ')}, got ${name}${hint}`)
+  }
+  return papers[name as PaperName].load()
+}
