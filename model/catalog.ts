@@ -153,6 +153,7 @@ const table = {
   'qwen3-14b':           row(qwen),
   'qwen3-32b':           row(qwen),
   'qwen3-32b-fp8':       row(qwen),
+  'qwen3-32b-nvfp4':     row(qwen),
   'qwen3-30b-a3b':       row(qwen),
   'qwen3-235b-a22b':     row(qwen),
   'qwen3-235b-a22b-fp8': row(qwen),
@@ -163,9 +164,11 @@ const table = {
   'deepseek-v2':         row(deepseek, 'deepseek-v2-chat'),
   'deepseek-v2-lite':    row(deepseek, 'deepseek-v2-lite-chat'),
   'deepseek-v3':         row(deepseek, 'deepseek-v3-base', 'deepseek-v3-0324', 'deepseek-v3.1'),
+  'deepseek-v3-nvfp4':   row(deepseek, 'deepseek-v3-0324-nvfp4'),
   'deepseek-r1':         row(deepseek, 'deepseek-r1-0528', 'deepseek-r1-671b'),
   'deepseek-v3.2':       row(deepseek, 'deepseek-v3.2-exp'),
   'kimi-k2':             row(deepseek, 'kimi-k2-base', 'kimi-k2-instruct'),
+  'kimi-k2.5':           row(deepseek),
   'gpt-oss-20b':         row(gptOss),
   'gpt-oss-120b':        row(gptOss),
   'gemma-2b':            row(gemma),
@@ -235,7 +238,8 @@ export async function loadModel(spelling: string): Promise<Architecture> {
 }
 
 function unknownModel(spelling: string): string {
-  const close = nearest(keys(spelling)[1], modelNames)
+  const names = new Map(modelNames.map((name) => [keys(name)[0], name]))
+  const close = nearest(keys(spelling)[1], [...names.keys()]).map((key) => names.get(key))
   const hint = close.length > 0 ? ` Did you mean ${close.join(', ')}?` : ''
   return `Expected the name of a model, got '${spelling}'.${hint} \`memwall list models\` lists all ${modelNames.length}.`
 }

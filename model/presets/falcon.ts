@@ -4,7 +4,6 @@ import type { Presets } from './sizes.ts'
 
 const falcon = {
   model_type: 'falcon',
-  parallel_attn: true,
   bias: false,
   alibi: false,
   vocab_size: 65024,
@@ -12,8 +11,8 @@ const falcon = {
   tie_word_embeddings: true,
   torch_dtype: 'bfloat16',
 }
-const multiQuery = { ...falcon, multi_query: true, new_decoder_architecture: false }
-const grouped = { ...falcon, multi_query: true, new_decoder_architecture: true, num_kv_heads: 8 }
+const multiQuery = { ...falcon, multi_query: true, parallel_attn: true, new_decoder_architecture: false }
+const grouped = { ...falcon, new_decoder_architecture: true, num_kv_heads: 8 }
 
 // biome-ignore format: one model per row, columns aligned
 export const presets: Presets = {

@@ -34,7 +34,6 @@ const gemma4 = {
   attention_k_eq_v: true,
   num_kv_shared_layers: 0,
   hidden_size_per_layer_input: 0,
-  vocab_size_per_layer_input: 262144,
   use_double_wide_mlp: false,
   enable_moe_block: true,
   num_experts: 128,

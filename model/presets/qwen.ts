@@ -23,7 +23,9 @@ function qwen3Moe(moe_intermediate_size: number) {
 function hybrid(model_type: string, experts: number, active: number, hidden: number, values: number) {
   return {
     model_type,
-    ...common,
+    hidden_act: 'silu',
+    tie_word_embeddings: false,
+    torch_dtype: 'bfloat16',
     attention_bias: false,
     head_dim: 256,
     partial_rotary_factor: 0.25,
@@ -46,6 +48,9 @@ const next = hybrid('qwen3_next', 512, 10, 512, 32)
 const small = hybrid('qwen3_5_moe_text', 256, 8, 512, 32)
 const large = hybrid('qwen3_5_moe_text', 512, 10, 1024, 64)
 
+/** As NVIDIA releases them. */
+const nvfp4 = { quant_method: 'modelopt', quant_algo: 'NVFP4', exclude_modules: ['lm_head'] }
+
 // biome-ignore format: one model per row, columns aligned
 export const presets: Presets = {
   //                                                     width layers heads kv  ffn   vocab positions
@@ -63,6 +68,7 @@ export const presets: Presets = {
   'qwen3-14b':            { ...qwen3,              ...sizes(5120, 40, 40, 8, 17408, 151936,  40960) },
   'qwen3-32b':            { ...qwen3,              ...sizes(5120, 64, 64, 8, 25600, 151936,  40960) },
   'qwen3-32b-fp8':        { ...qwen3,              ...sizes(5120, 64, 64, 8, 25600, 151936,  40960), quantization_config: blockFp8 },
+  'qwen3-32b-nvfp4':      { ...qwen3,              ...sizes(5120, 64, 64, 8, 25600, 151936,  40960), quantization_config: nvfp4 },
   'qwen3-30b-a3b':        { ...qwen3Moe( 768),     ...sizes(2048, 48, 32, 4,  6144, 151936,  40960) },
   'qwen3-235b-a22b':      { ...qwen3Moe(1536),     ...sizes(4096, 94, 64, 4, 12288, 151936,  40960) },
   'qwen3-235b-a22b-fp8':  { ...qwen3Moe(1536),     ...sizes(4096, 94, 64, 4, 12288, 151936,  40960), quantization_config: blockFp8 },
