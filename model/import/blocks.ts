@@ -82,6 +82,9 @@ export function biases(qkv: boolean, output = qkv): Attention['bias'] {
   return { query: qkv, key: qkv, value: qkv, output }
 }
 
+export const overHead: Attention['queryKeyNorm'] = { type: 'rms', over: 'head' }
+export const overWidth: Attention['queryKeyNorm'] = { type: 'rms', over: 'width' }
+
 export const fullReach: Reach = { kind: 'full' }
 
 /** Causal self-attention over everything, fully rotated, without biases; `more` says what differs. */

@@ -31,6 +31,8 @@ export interface Variant
   /** Whether the head is tied where the config does not say. */
   readonly tied?: boolean
   readonly finalNorm?: false
+  /** Layers, where they are not as many as the config's. */
+  readonly layers?: number
 }
 
 /** Reads a decoder: pre-norm, RMS norms, rotary positions and a gated feed-forward, but for the variant. */
@@ -43,7 +45,7 @@ export function standardDecoder(f: Fields, v: Variant = {}): Draft {
   return decoder({
     ...v,
     width: h.width,
-    layers: layersOf(layerTotal(f), (i) => block(style, h.width, mixer(i), mlp(i))),
+    layers: layersOf(v.layers ?? layerTotal(f), (i) => block(style, h.width, mixer(i), mlp(i))),
     vocabulary: vocabulary(f),
     tied: tied(f, v.tied ?? false),
     finalNorm: v.finalNorm === false ? undefined : norm('final-norm', h.width, style),

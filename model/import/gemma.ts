@@ -3,7 +3,6 @@
 import type { Attention, Embedding, Module, Reach } from '../architecture.ts'
 import {
   add,
-  biases,
   type Draft,
   decoder,
   feedForward,
@@ -11,6 +10,7 @@ import {
   layersOf,
   linear,
   norm,
+  overHead,
   rms,
   sandwichNorm,
   selfAttention,
@@ -20,6 +20,7 @@ import { type Fields, limits } from './fields.ts'
 import { mixture } from './moe.ts'
 import {
   activation,
+  attentionBias,
   headWidths,
   layerTotal,
   nestedFactor,
@@ -31,14 +32,8 @@ import {
   vocabulary,
 } from './shape.ts'
 
-const overHead: Attention['queryKeyNorm'] = { type: 'rms', over: 'head' }
-
 function gelu(f: Fields): string {
   return activation(f, ['hidden_activation', 'hidden_act'], 'gelu')
-}
-
-function attentionBias(f: Fields): Attention['bias'] {
-  return biases(f.flag('attention_bias', false))
 }
 
 export function gemma(f: Fields): Draft {

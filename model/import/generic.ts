@@ -12,9 +12,14 @@ const otherSigns = ['patch_size', 'type_vocab_size', 'encoder_layers', 'num_enco
 const otherTypes = /bert|vit$|clip|siglip|vision|audio|encoder|wav2vec|hubert|t5|whisper|speech|deit|swin|rwkv|xlnet/
 const otherArchitectures = /Masked|Classification|Encoder|Vision|Audio|CTC|Seq2Seq|PreTraining|QuestionAnswering/
 
+/** Fields of layers that are neither attention nor a feed-forward. */
+const otherLayers =
+  /^(mamba_|ssm_|conv_L_cache|lru_width|block_types|attn_layer_(period|offset|indices)|linear_(attn_config|num_|key_)|attn_type_list|rwkv|time_mix|zero_expert)/
+
 function refuseOthers(f: Fields, type: string): void {
   const sign =
     otherSigns.find((key) => f.has(key)) ??
+    f.keys.find((key) => otherLayers.test(key) && f.has(key)) ??
     (f.optionalFlag('is_encoder_decoder') ? 'is_encoder_decoder' : undefined) ??
     (otherTypes.test(type) ? 'model_type' : undefined) ??
     ((f.strings('architectures') ?? []).some((a) => otherArchitectures.test(a)) ? 'architectures' : undefined)

@@ -208,3 +208,6 @@ export function mpt(f: Fields): Draft {
     positions: positions(f, ['max_seq_len']),
   })
 }
+
+/** CodeGen has GPT-J's block. */
+export const codegen = gptj

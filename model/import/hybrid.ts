@@ -9,7 +9,9 @@ import {
   feedForward,
   type HeadWidths,
   layersOf,
+  linear,
   norm,
+  overHead,
   rms,
   selfAttention,
 } from './blocks.ts'
@@ -103,7 +105,7 @@ export function qwen3Next(f: Fields): Draft {
 }
 
 /** Field names of a Mamba-2 mixer: Nemotron-H, Mamba-2 and the Jamba-like hybrids each have their own. */
-interface MambaNames {
+export interface MambaNames {
   readonly heads: string
   readonly headDim: string
   readonly state: string
@@ -114,7 +116,7 @@ interface MambaNames {
   readonly projectionBias: string
 }
 
-function mamba2Mixer(f: Fields, width: number, n: MambaNames): Mamba2 {
+export function mamba2Mixer(f: Fields, width: number, n: MambaNames, headDim = f.count(n.headDim)): Mamba2 {
   const heads = f.count(n.heads)
   const groups = f.count(n.groups)
   f.quotient(n.heads, heads, f.spelled(n.groups), groups)
@@ -123,7 +125,7 @@ function mamba2Mixer(f: Fields, width: number, n: MambaNames): Mamba2 {
     name: 'mamba',
     width,
     heads,
-    headDim: f.count(n.headDim),
+    headDim,
     state: f.count(n.state),
     groups,
     kernel: f.count(n.kernel),
@@ -252,4 +254,63 @@ export function mamba2(f: Fields): Draft {
     tied: tied(f, false),
     finalNorm: norm('final-norm', width, rms),
   })
+}
+
+const lfmKinds = { conv: false, full_attention: true, attention: true } as const
+
+/** LFM2: short gated convolutions, attention in a few layers. */
+export function lfm2(f: Fields): Draft {
+  const h = headWidths(f)
+  const attends = lfmAttention(f)
+  const attention = selfAttention(h, { queryKeyNorm: overHead, rotary: rotaryWidth(f, h.headDim) })
+  const bias = f.flag('conv_bias', false)
+  const convolution: Module[] = [
+    linear('convolution-in', 'recurrence', h.width, 3 * h.width, bias),
+    shortConvolution(h.width, f.count('conv_L_cache'), bias),
+    linear('convolution-out', 'recurrence', h.width, h.width, bias),
+  ]
+  const mlp = feedForward(h.width, lfmHidden(f), { activation: 'silu' })
+  return decoder({
+    width: h.width,
+    layers: layersOf(layerTotal(f), (i) => [
+      norm('input-norm', h.width, rms),
+      ...(attends(i) ? [attention] : convolution),
+      norm('post-attention-norm', h.width, rms),
+      mlp,
+    ]),
+    vocabulary: vocabulary(f),
+    tied: f.optionalFlag('tie_embedding') ?? tied(f, true),
+    finalNorm: norm('final-norm', h.width, rms),
+    positions: positions(f),
+  })
+}
+
+function shortConvolution(width: number, kernel: number, bias: boolean): Module {
+  return {
+    kind: 'convolution',
+    name: 'convolution',
+    channels: { input: width, output: width },
+    kernel: [kernel],
+    groups: width,
+    bias,
+    inputPerToken: 1,
+    outputPerToken: 1,
+  }
+}
+
+function lfmAttention(f: Fields): (layer: number) => boolean {
+  const listed = layerKinds<boolean>(f, 'layer_types', layerTotal(f), lfmKinds)
+  if (listed) return (layer) => listed[layer] as boolean
+  const indices = f.wholes('full_attn_idxs')
+  if (indices === undefined) throw f.error('layer_types: missing')
+  return (layer) => indices.includes(layer)
+}
+
+/** Two thirds of the stated width, times a factor, rounded up to a multiple, where the config asks for it. */
+function lfmHidden(f: Fields): number {
+  const stated = f.count(['block_ff_dim', 'intermediate_size'])
+  if (!f.flag('block_auto_adjust_ff_dim', true)) return stated
+  const scaled = Math.floor((f.positive('block_ffn_dim_multiplier') ?? 1) * Math.floor((2 * stated) / 3))
+  const multiple = f.countOr('block_multiple_of', 256, 'default of the family')
+  return multiple * Math.ceil(scaled / multiple)
 }

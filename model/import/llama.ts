@@ -1,40 +1,14 @@
-// Llama and those that differ from it by a bias, a norm of queries and keys, a window or experts: Mistral, Qwen, Phi-3,
-// Granite, Cohere, OLMo, GLM and others. `transformers/models/<type>/modeling_<type>.py` says in which.
-import type { Attention, Reach } from '../architecture.ts'
-import {
-  allBias,
-  biases,
-  type Draft,
-  fullReach,
-  layerNorm,
-  parallelBlock,
-  postNorm,
-  qkvBias,
-  sandwichNorm,
-} from './blocks.ts'
+// Llama and its near kin: Mistral, Mixtral, StableLM, StarCoder 2, Nemotron-4, SmolLM 3, Arcee, Apertus, Seed-OSS, EXAONE 4,
+// ERNIE 4.5, MiniMax-M2. `transformers/models/<type>/modeling_<type>.py` says where they differ.
+import type { Reach } from '../architecture.ts'
+import { biases, type Draft, layerNorm, overHead, overWidth, parallelBlock, postNorm, qkvBias } from './blocks.ts'
 import { gatedMlp, plainMlp, standardDecoder } from './decoder.ts'
+import { leaveOutPrediction } from './deepseek.ts'
 import { type Fields, limits } from './fields.ts'
-import { mixture, sharedExperts, sparseMlp } from './moe.ts'
-import { headWidths, layerTotal, reaches, rotaryWidth, uniformReach } from './shape.ts'
-
-const overHead: Attention['queryKeyNorm'] = { type: 'rms', over: 'head' }
-const overWidth: Attention['queryKeyNorm'] = { type: 'rms', over: 'width' }
-
-function attentionBias(f: Fields, fallback = false): Attention['bias'] {
-  return biases(f.flag('attention_bias', fallback))
-}
-
-/** A function of the layer from a list with an entry for each. */
-function at<T>(list: readonly T[]): (layer: number) => T {
-  return (layer) => list[layer] as T
-}
-
-/** `layer_types` where stated, else one window over all layers where `sliding_window` is a number. */
-function listedOrUniform(f: Fields): (layer: number) => Reach {
-  if (f.has('layer_types')) return at(reaches(f, layerTotal(f)))
-  const uniform = uniformReach(f)
-  return () => uniform
-}
+import { rotates } from './llama4.ts'
+import { expertNames, mixture, sharedExperts } from './moe.ts'
+import { qwenReach } from './qwen.ts'
+import { attentionBias, headWidths, layerTotal, listedOrUniform, reaches, rotaryWidth, uniformReach } from './shape.ts'
 
 export function llama(f: Fields): Draft {
   const h = headWidths(f)
@@ -56,199 +30,6 @@ export function mixtral(f: Fields): Draft {
   const reach = uniformReach(f)
   const moe = mixture(f, h.width)
   return standardDecoder(f, { heads: h, attention: () => ({ reach }), mlp: () => moe })
-}
-
-/** Qwen's windows: from layer `max_window_layers` up, and only if switched on. */
-function qwenReach(f: Fields): (layer: number) => Reach {
-  const layers = layerTotal(f)
-  if (!f.flag('use_sliding_window', false)) {
-    if (f.has('layer_types')) return at(reaches(f, layers))
-    f.raw('sliding_window')
-    return () => fullReach
-  }
-  const first =
-    f.whole('max_window_layers', 0, limits.tokens) ?? f.assume('max_window_layers', 28, 'default of the family')
-  const windows = f.optional('sliding_window', limits.tokens) !== undefined
-  return at(reaches(f, layers, (i) => (windows && i >= first ? 'window' : 'full')))
-}
-
-export function qwen2(f: Fields): Draft {
-  const reach = qwenReach(f)
-  return standardDecoder(f, { attention: (i) => ({ bias: qkvBias, reach: reach(i) }) })
-}
-
-export function qwen3(f: Fields): Draft {
-  const reach = qwenReach(f)
-  const bias = attentionBias(f)
-  return standardDecoder(f, { attention: (i) => ({ bias, queryKeyNorm: overHead, reach: reach(i) }) })
-}
-
-export function qwen2Moe(f: Fields): Draft {
-  const h = headWidths(f)
-  const reach = qwenReach(f)
-  const bias = f.flag('qkv_bias', true) ? qkvBias : biases(false)
-  const shared = { hidden: f.count('shared_expert_intermediate_size'), gate: true }
-  return standardDecoder(f, {
-    heads: h,
-    attention: (i) => ({ bias, reach: reach(i) }),
-    mlp: sparseMlp(f, h.width, { hidden: f.count('moe_intermediate_size'), shared }),
-  })
-}
-
-export function qwen3Moe(f: Fields): Draft {
-  const h = headWidths(f)
-  const reach = qwenReach(f)
-  const bias = attentionBias(f)
-  return standardDecoder(f, {
-    heads: h,
-    attention: (i) => ({ bias, queryKeyNorm: overHead, reach: reach(i) }),
-    mlp: sparseMlp(f, h.width, { hidden: f.count('moe_intermediate_size') }),
-  })
-}
-
-export function phi3(f: Fields): Draft {
-  const reach = uniformReach(f)
-  return standardDecoder(f, { attention: () => ({ reach }) })
-}
-
-export function phi(f: Fields): Draft {
-  const h = headWidths(f)
-  const queryKeyNorm = f.flag('qk_layernorm', false) ? ({ type: 'layer', over: 'head' } as const) : undefined
-  const rotary = rotaryWidth(f, h.headDim, 0.5)
-  return standardDecoder(f, {
-    heads: h,
-    style: layerNorm,
-    block: parallelBlock(1),
-    attention: () => ({ bias: allBias, rotary, ...(queryKeyNorm && { queryKeyNorm }) }),
-    mlp: plainMlp(f, h.width, f.count('intermediate_size'), 'gelu'),
-    headBias: true,
-  })
-}
-
-export function phimoe(f: Fields): Draft {
-  const h = headWidths(f)
-  const bias = attentionBias(f)
-  const reach = uniformReach(f)
-  const moe = mixture(f, h.width)
-  return standardDecoder(f, {
-    heads: h,
-    style: layerNorm,
-    attention: () => ({ bias, reach }),
-    mlp: () => moe,
-    headBias: f.flag('lm_head_bias', false),
-  })
-}
-
-export function granite(f: Fields): Draft {
-  const h = headWidths(f)
-  const bias = attentionBias(f)
-  const mlp = gatedMlp(f, h.width, f.flag('mlp_bias', false))
-  return standardDecoder(f, { heads: h, attention: () => ({ bias }), mlp, tied: true })
-}
-
-/** GraniteMoE's experts, and its shared expert where it states a width for one. */
-export function graniteMoe(f: Fields): Draft {
-  const h = headWidths(f)
-  const bias = attentionBias(f)
-  const hidden = f.whole('shared_intermediate_size')
-  const moe = mixture(f, h.width, hidden ? { shared: { hidden, gate: false } } : {})
-  return standardDecoder(f, { heads: h, attention: () => ({ bias }), mlp: () => moe, tied: true })
-}
-
-/** Command R: one norm without bias for attention and feed-forward in parallel. Its norms of queries and keys are layer
- * norms without bias, counted as the RMS norms that have as many weights. */
-export function cohere(f: Fields): Draft {
-  const h = headWidths(f)
-  const bias = attentionBias(f)
-  const queryKeyNorm = f.flag('use_qk_norm', false) ? overWidth : undefined
-  return standardDecoder(f, {
-    heads: h,
-    style: { type: 'layer', bias: false },
-    block: parallelBlock(1),
-    attention: () => ({ bias, ...(queryKeyNorm && { queryKeyNorm }) }),
-    tied: true,
-  })
-}
-
-/** Command R7B: three windowed layers, then one over everything without positions. */
-export function cohere2(f: Fields): Draft {
-  const h = headWidths(f)
-  const bias = attentionBias(f)
-  const period = f.has('layer_types')
-    ? 4
-    : f.countOr('sliding_window_pattern', 4, 'default of the family', limits.layers)
-  const reach = reaches(f, layerTotal(f), (i) => ((i + 1) % period === 0 ? 'full' : 'window'))
-  return standardDecoder(f, {
-    heads: h,
-    style: { type: 'layer', bias: false },
-    block: parallelBlock(1),
-    attention: (i) => ({
-      bias,
-      reach: reach[i] as Reach,
-      rotary: reach[i]?.kind === 'full' ? 0 : h.headDim,
-    }),
-    tied: true,
-  })
-}
-
-/** OLMo: layer norms without weights. */
-export function olmo(f: Fields): Draft {
-  const bias = attentionBias(f)
-  return standardDecoder(f, { style: { type: 'layer', bias: false, scale: false }, attention: () => ({ bias }) })
-}
-
-/** OLMo 2 and 3: norms after the sub-layers, queries and keys normed over all heads, windows by `layer_types`. */
-export function olmo2(f: Fields): Draft {
-  const bias = attentionBias(f)
-  const reach = f.has('layer_types') ? at(reaches(f, layerTotal(f))) : () => fullReach
-  return standardDecoder(f, {
-    block: postNorm,
-    attention: (i) => ({ bias, queryKeyNorm: overWidth, reach: reach(i) }),
-  })
-}
-
-export function olmo3(f: Fields): Draft {
-  const bias = attentionBias(f)
-  const reach = reaches(f, layerTotal(f), (i) => ((i + 1) % 4 === 0 ? 'full' : 'window'))
-  return standardDecoder(f, {
-    block: postNorm,
-    attention: (i) => ({ bias, queryKeyNorm: overWidth, reach: reach[i] as Reach }),
-  })
-}
-
-export function olmoe(f: Fields): Draft {
-  const h = headWidths(f)
-  const bias = attentionBias(f)
-  const moe = mixture(f, h.width)
-  return standardDecoder(f, { heads: h, attention: () => ({ bias, queryKeyNorm: overWidth }), mlp: () => moe })
-}
-
-export function glm(f: Fields): Draft {
-  const h = headWidths(f)
-  const bias = biases(f.flag('attention_bias', false), false)
-  const rotary = rotaryWidth(f, h.headDim, 0.5)
-  return standardDecoder(f, { heads: h, attention: () => ({ bias, rotary }) })
-}
-
-export function glm4(f: Fields): Draft {
-  const h = headWidths(f)
-  const bias = biases(f.flag('attention_bias', false), false)
-  const rotary = rotaryWidth(f, h.headDim, 0.5)
-  return standardDecoder(f, { heads: h, block: sandwichNorm, attention: () => ({ bias, rotary }) })
-}
-
-export function glm4Moe(f: Fields): Draft {
-  const h = headWidths(f)
-  const bias = biases(f.flag('attention_bias', false), false)
-  const rotary = rotaryWidth(f, h.headDim, 0.5)
-  const hidden = f.count('moe_intermediate_size')
-  const shared = sharedExperts(f, 'n_shared_experts', hidden)
-  const queryKeyNorm = f.flag('use_qk_norm', false) ? overHead : undefined
-  return standardDecoder(f, {
-    heads: h,
-    attention: () => ({ bias, rotary, ...(queryKeyNorm && { queryKeyNorm }) }),
-    mlp: sparseMlp(f, h.width, { hidden, routerExtra: f.count('n_routed_experts'), ...(shared && { shared }) }),
-  })
 }
 
 export function stablelm(f: Fields): Draft {
@@ -287,4 +68,128 @@ export function nemotron(f: Fields): Draft {
     attention: () => ({ bias, rotary }),
     mlp: plainMlp(f, h.width, f.count('intermediate_size'), 'relu2', f.flag('mlp_bias', false)),
   })
+}
+
+/** SmolLM 3: every fourth layer has no positions. */
+export function smollm3(f: Fields): Draft {
+  const h = headWidths(f)
+  const bias = attentionBias(f)
+  const reach = qwenReach(f)
+  const rotated = rotates(f, layerTotal(f))
+  const rotary = rotaryWidth(f, h.headDim)
+  return standardDecoder(f, {
+    heads: h,
+    attention: (i) => ({ bias, reach: reach(i), rotary: rotated(i) ? rotary : 0 }),
+    mlp: gatedMlp(f, h.width, f.flag('mlp_bias', false)),
+    tied: true,
+  })
+}
+
+/** Arcee's AFM: a squared ReLU without gate. */
+export function arcee(f: Fields): Draft {
+  const h = headWidths(f)
+  const bias = attentionBias(f)
+  const mlp = plainMlp(f, h.width, f.count('intermediate_size'), 'relu2', f.flag('mlp_bias', false))
+  return standardDecoder(f, { heads: h, attention: () => ({ bias }), mlp })
+}
+
+/** Apertus: xIELU without gate, whose two numbers per layer are not counted. */
+export function apertus(f: Fields): Draft {
+  const h = headWidths(f)
+  const bias = attentionBias(f)
+  const mlp = plainMlp(f, h.width, f.count('intermediate_size'), 'xielu', false)
+  return standardDecoder(f, { heads: h, attention: () => ({ bias, queryKeyNorm: overHead }), mlp })
+}
+
+export function seedOss(f: Fields): Draft {
+  const h = headWidths(f)
+  const bias = biases(f.flag('attention_bias', true), f.flag('attention_out_bias', false))
+  const mlp = gatedMlp(f, h.width, f.flag('mlp_bias', false))
+  return standardDecoder(f, { heads: h, attention: () => ({ bias }), mlp })
+}
+
+/** EXAONE 4: norms after the sub-layers; where there are windows, layers that see everything are not rotated. */
+export function exaone4(f: Fields): Draft {
+  const h = headWidths(f)
+  const windows = f.has('sliding_window')
+  const period = exaonePeriod(f)
+  const reach = reaches(f, layerTotal(f), (i) => (windows && (i + 1) % period !== 0 ? 'window' : 'full'))
+  return standardDecoder(f, {
+    heads: h,
+    block: postNorm,
+    attention: (i) => ({
+      queryKeyNorm: overHead,
+      reach: reach[i] as Reach,
+      rotary: windows && reach[i]?.kind === 'full' ? 0 : h.headDim,
+    }),
+  })
+}
+
+/** `sliding_window_pattern` is a period, or letters of one period (`LLLG`). */
+function exaonePeriod(f: Fields): number {
+  const pattern = f.raw('sliding_window_pattern')
+  if (typeof pattern === 'string' && /^L*G$/.test(pattern)) return pattern.length
+  return f.optional('sliding_window_pattern', limits.layers) ?? 4
+}
+
+export function ernie45(f: Fields): Draft {
+  const h = headWidths(f)
+  const bias = f.flag('use_bias', false)
+  return standardDecoder(f, {
+    heads: h,
+    attention: () => ({ bias: biases(bias) }),
+    mlp: gatedMlp(f, h.width, bias),
+    tied: true,
+  })
+}
+
+/** Experts in every `moe_layer_interval`th layer between two; a correction of each expert's score. */
+export function ernie45Moe(f: Fields): Draft {
+  const h = headWidths(f)
+  const bias = biases(f.flag('use_bias', false))
+  const first = f.whole('moe_layer_start_index', 0, limits.layers) ?? 0
+  const last = ernieLast(f)
+  const every = f.optional('moe_layer_interval', limits.layers) ?? 1
+  const hidden = f.count('moe_intermediate_size')
+  const shared = sharedExperts(f, 'moe_num_shared_experts', hidden)
+  const moe = mixture(f, h.width, { hidden, routerExtra: f.count('moe_num_experts'), ...(shared && { shared }) })
+  const dense = gatedMlp(f, h.width)
+  return standardDecoder(f, {
+    heads: h,
+    attention: () => ({ bias }),
+    mlp: (i) => (i >= first && i <= last && (i + 1) % every === 0 ? moe : dense()),
+    tied: true,
+  })
+}
+
+/** The last layer with experts; -1 is the last of all. */
+function ernieLast(f: Fields): number {
+  const stated = f.raw('moe_layer_end_index')
+  if (stated === undefined || stated === -1) return layerTotal(f) - 1
+  return f.whole('moe_layer_end_index', 0, limits.layers) as number
+}
+
+export function minimaxM2(f: Fields): Draft {
+  leaveOutPrediction(f)
+  const h = headWidths(f)
+  const normed = f.flag('use_qk_norm', true)
+  const moe = mixture(f, h.width, { routerExtra: f.count(expertNames) })
+  const rotary = f.optional('rotary_dim') ?? rotaryWidth(f, h.headDim)
+  if (rotary > h.headDim) throw f.wrong('rotary_dim', `at most head_dim = ${h.headDim}`, rotary)
+  return standardDecoder(f, {
+    heads: h,
+    attention: () => ({ rotary, ...(normed ? { queryKeyNorm: overWidth } : {}) }),
+    mlp: () => moe,
+  })
+}
+
+/** Llama 3.2 Vision's text model; the layers that look at images are part of what is left out. */
+export function mllama(f: Fields): Draft {
+  const crossing = new Set(f.wholes('cross_attention_layers') ?? [])
+  const h = headWidths(f)
+  const layers = layerTotal(f)
+  const own = layers - [...crossing].filter((i) => i < layers).length
+  if (own === 0) throw f.error(`cross_attention_layers: ${crossing.size} of ${layers} layers`)
+  if (own < layers) f.note(`layers = ${own} (${layers - own} layers that attend to images are left out)`)
+  return standardDecoder(f, { heads: h, layers: own })
 }

@@ -8,7 +8,7 @@ import { mixture } from './moe.ts'
 import { headWidths, layerTotal, reaches, rotaryWidth } from './shape.ts'
 
 /** Which layers rotate: 1 in `no_rope_layers`; else all but every `no_rope_layer_interval`th. */
-function rotates(f: Fields, layers: number): (layer: number) => boolean {
+export function rotates(f: Fields, layers: number): (layer: number) => boolean {
   const listed = f.wholes('no_rope_layers') ?? []
   if (listed.length > 0) {
     if (listed.length !== layers) throw f.error(`no_rope_layers: ${listed.length} entries for ${layers} layers`)

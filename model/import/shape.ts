@@ -1,6 +1,6 @@
 // Reading of the fields that most decoders have, under any of their spellings. No family is known here.
-import type { Reach } from '../architecture.ts'
-import { fullReach, type HeadWidths } from './blocks.ts'
+import type { Attention, Reach } from '../architecture.ts'
+import { biases, fullReach, type HeadWidths } from './blocks.ts'
 import { type Fields, isObject, limits } from './fields.ts'
 
 const widthNames = ['hidden_size', 'n_embd', 'd_model', 'dim']
@@ -129,4 +129,21 @@ export function vocabulary(f: Fields): number {
 /** Longest context, where the config says. */
 export function positions(f: Fields, keys: readonly string[] = ['max_position_embeddings']): number | undefined {
   return f.optional(f.spelled(keys), limits.tokens)
+}
+
+/** Biases of all four projections, by the field that most configs have. */
+export function attentionBias(f: Fields, fallback = false): Attention['bias'] {
+  return biases(f.flag('attention_bias', fallback))
+}
+
+/** A function of the layer from a list with an entry for each. */
+export function at<T>(list: readonly T[]): (layer: number) => T {
+  return (layer) => list[layer] as T
+}
+
+/** `layer_types` where stated, else one window over all layers where `sliding_window` is a number. */
+export function listedOrUniform(f: Fields): (layer: number) => Reach {
+  if (f.has('layer_types')) return at(reaches(f, layerTotal(f)))
+  const uniform = uniformReach(f)
+  return () => uniform
 }
