@@ -183,10 +183,10 @@ export function machineName(spelling: string): MachineName | undefined {
   return spellings.get(key(spelling))
 }
 
-/** The machine with this name or alias, in any spelling. */
+/** The machine with this name or alias, in any spelling. Throws RangeError. */
 export async function loadMachine(spelling: string): Promise<Machine> {
   const name = machineName(spelling)
-  if (name === undefined) throw new Error(unknownMachine(spelling))
+  if (name === undefined) throw new RangeError(unknownMachine(spelling))
   return (await table[name].load()).default
 }
 

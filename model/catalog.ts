@@ -229,10 +229,10 @@ function named(key: string): ModelName | undefined {
   return modelNames.find((name) => [name, ...table[name].aliases].some((known) => keys(known)[0] === key))
 }
 
-/** The model with this name or alias, in any spelling. */
+/** The model with this name or alias, in any spelling. Throws RangeError. */
 export async function loadModel(spelling: string): Promise<Architecture> {
   const name = modelName(spelling)
-  if (name === undefined) throw new Error(unknownModel(spelling))
+  if (name === undefined) throw new RangeError(unknownModel(spelling))
   const [{ presets }, { importConfig }] = await Promise.all([table[name].load(), import('./import/config.ts')])
   return importConfig(presets[name], name)
 }
