@@ -2,7 +2,7 @@
 import { type Architecture, type Role, roles } from './architecture.ts'
 import { denseStore, type Selection, type Store } from './cache.ts'
 import { bitsPerElement, type Format, format, scaleBytes } from './format.ts'
-import type { Weight } from './parameters.ts'
+import { type Weight, weightRoles } from './parameters.ts'
 
 /** Ranks that each pass is cut over. Experts may be spread wider than `tensor`: attention then runs data-parallel. */
 export interface Parallel {
@@ -132,10 +132,10 @@ export function matrixBytes(f: Format, rows: number, columns: number): number {
   return (rows * columns * f.bits) / 8 + scaleBytes(f, rows, columns)
 }
 
-/** Whether the format is finer than the machine's word: it says so in answers. */
-export function describeWeights({ weights }: Deployment): string {
+/** The formats of the weights that the model has, by role where they differ. */
+export function describeWeights({ architecture, weights }: Deployment): string {
   const names = new Map<string, Role[]>()
-  for (const role of roles) {
+  for (const role of weightRoles(architecture)) {
     const f = weights[role]
     const name = `${f.name}${f.groupBits > 0 ? ` (${bitsPerElement(f, f.group ?? 4096).toFixed(2)} bits)` : ''}`
     names.set(name, [...(names.get(name) ?? []), role])

@@ -204,3 +204,9 @@ export function parameters(a: Architecture): ParameterCount {
   }
   return { total, active, embedding, head }
 }
+
+/** Roles that the model has weights of, in the order of its modules. */
+export function weightRoles(a: Architecture): Role[] {
+  const modules = a.stacks.flatMap((s) => [...s.input, ...s.groups.flatMap((g) => g.modules), ...s.output])
+  return [...new Set(modules.flatMap(weights).map((w) => w.role))]
+}
