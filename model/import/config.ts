@@ -3,8 +3,8 @@
 import type { Architecture } from '../architecture.ts'
 import type { FormatName } from '../format.ts'
 import type { Draft } from './blocks.ts'
-import { nestedDefaults } from './defaults.ts'
-import { familyOf } from './families.ts'
+import { familyDefaults } from './defaults.ts'
+import { familyName, familyOf } from './families.ts'
 import { ConfigError, Fields, isObject, shown } from './fields.ts'
 import { generic, genericNeeds } from './generic.ts'
 import { released } from './quantization.ts'
@@ -24,7 +24,7 @@ export function importConfig(json: unknown, name: string): Architecture {
 
 function read(f: Fields, type: string): Draft {
   const family = familyOf(type)
-  if (f.nested) f.setDefaults(nestedDefaults(type))
+  f.setDefaults(familyDefaults(familyName(type), f.nested))
   f.require(family?.needs ?? genericNeeds(f))
   return family ? family.read(f) : generic(f, type)
 }

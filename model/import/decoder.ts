@@ -19,7 +19,9 @@ import type { Fields } from './fields.ts'
 import { activation, core, headWidths, layerTotal, positions, rotaryWidth, tied, vocabulary } from './shape.ts'
 
 export interface Variant
-  extends Partial<Pick<DecoderParts, 'headBias' | 'embeddingWidth' | 'tables' | 'input' | 'output' | 'positions'>> {
+  extends Partial<
+    Pick<DecoderParts, 'headBias' | 'vocabulary' | 'embeddingWidth' | 'tables' | 'input' | 'output' | 'positions'>
+  > {
   readonly heads?: HeadWidths
   readonly style?: NormStyle
   readonly block?: Block | undefined
@@ -46,7 +48,7 @@ export function standardDecoder(f: Fields, v: Variant = {}): Draft {
     ...v,
     width: h.width,
     layers: layersOf(v.layers ?? layerTotal(f), (i) => block(style, h.width, mixer(i), mlp(i))),
-    vocabulary: vocabulary(f),
+    vocabulary: v.vocabulary ?? vocabulary(f),
     tied: tied(f, v.tied ?? false),
     finalNorm: v.finalNorm === false ? undefined : norm('final-norm', h.width, style),
     positions: v.positions ?? positions(f),

@@ -29,6 +29,8 @@ export function latentAttention(f: Fields): LatentAttention {
 
 function readIndexer(f: Fields): LatentAttention['indexer'] {
   if (!f.has('index_topk')) return undefined
+  if ((f.strings('indexer_types') ?? []).includes('shared') || (f.optional('index_topk_freq') ?? 1) > 1)
+    f.note('indexer = in every layer (layers that share the choice of an earlier one are counted with their own)')
   return {
     heads: f.count('index_n_heads'),
     headDim: f.count('index_head_dim'),

@@ -1,6 +1,6 @@
-// What Transformers takes for fields that a nested `text_config` leaves out. A config that stands alone is saved whole;
-// a nested one is saved without the fields that equal its class's defaults, so these are facts, not guesses.
-// Values of transformers/models/*/configuration_*.py, version 5.18.
+// What Transformers takes for fields that a config leaves out: transformers/models/*/configuration_*.py, version 5.18.
+// A config that stands alone is saved whole, so the widths that make a model must be in it; a nested `text_config` is
+// saved without the fields that equal its class's defaults, and there those widths are facts too.
 import type { Defaults } from './fields.ts'
 
 const mistral = {
@@ -9,18 +9,16 @@ const mistral = {
   intermediate_size: 14336,
   num_hidden_layers: 32,
   num_attention_heads: 32,
-  num_key_value_heads: 8,
 }
 
-const table: Readonly<Record<string, Defaults>> = {
+/** Widths that a nested config may leave out. */
+const widths: Readonly<Record<string, Defaults>> = {
   gemma: {
     vocab_size: 256000,
     hidden_size: 3072,
     intermediate_size: 24576,
     num_hidden_layers: 28,
     num_attention_heads: 16,
-    num_key_value_heads: 16,
-    head_dim: 256,
     max_position_embeddings: 8192,
   },
   gemma2: {
@@ -29,9 +27,6 @@ const table: Readonly<Record<string, Defaults>> = {
     intermediate_size: 9216,
     num_hidden_layers: 26,
     num_attention_heads: 8,
-    num_key_value_heads: 4,
-    head_dim: 256,
-    sliding_window: 4096,
     max_position_embeddings: 8192,
   },
   gemma3_text: {
@@ -40,9 +35,6 @@ const table: Readonly<Record<string, Defaults>> = {
     intermediate_size: 9216,
     num_hidden_layers: 26,
     num_attention_heads: 8,
-    num_key_value_heads: 4,
-    head_dim: 256,
-    sliding_window: 4096,
     max_position_embeddings: 131072,
   },
   gemma3n_text: {
@@ -51,12 +43,7 @@ const table: Readonly<Record<string, Defaults>> = {
     intermediate_size: 16384,
     num_hidden_layers: 35,
     num_attention_heads: 8,
-    num_key_value_heads: 2,
-    head_dim: 256,
-    sliding_window: 512,
     hidden_size_per_layer_input: 256,
-    altup_num_inputs: 4,
-    laurel_rank: 64,
     max_position_embeddings: 32768,
   },
   gemma4_text: {
@@ -65,9 +52,6 @@ const table: Readonly<Record<string, Defaults>> = {
     intermediate_size: 9216,
     num_hidden_layers: 30,
     num_attention_heads: 8,
-    num_key_value_heads: 4,
-    head_dim: 256,
-    sliding_window: 512,
     hidden_size_per_layer_input: 256,
     max_position_embeddings: 131072,
   },
@@ -86,8 +70,6 @@ const table: Readonly<Record<string, Defaults>> = {
     intermediate_size_mlp: 16384,
     num_hidden_layers: 48,
     num_attention_heads: 40,
-    num_key_value_heads: 8,
-    head_dim: 128,
     num_local_experts: 16,
     num_experts_per_tok: 1,
     max_position_embeddings: 131072,
@@ -118,12 +100,58 @@ const table: Readonly<Record<string, Defaults>> = {
     num_hidden_layers: 32,
     num_attention_heads: 32,
     num_key_value_heads: 32,
-    head_dim: 128,
     max_position_embeddings: 32768,
   },
 }
 
-/** Defaults of a nested config's absent fields; none where the family is not in the table. */
-export function nestedDefaults(type: string): Defaults {
-  return Object.hasOwn(table, type) ? (table[type] as Defaults) : {}
+/** Fields that any config may leave out. */
+const details: Readonly<Record<string, Defaults>> = {
+  cohere2: { sliding_window: 4096 },
+  deepseek_v2: { q_lora_rank: 1536, n_shared_experts: 2, first_k_dense_replace: 0 },
+  deepseek_v3: { q_lora_rank: 1536, n_shared_experts: 1, first_k_dense_replace: 3 },
+  deepseek_v32: { q_lora_rank: 1536, n_shared_experts: 1, first_k_dense_replace: 3 },
+  electra: { embedding_size: 128 },
+  ernie4_5: { num_key_value_heads: 2, head_dim: 128 },
+  ernie4_5_moe: { num_key_value_heads: 4, moe_num_shared_experts: 2, moe_layer_start_index: 1 },
+  exaone4: { sliding_window: 4096, sliding_window_pattern: 4 },
+  falcon_h1: { num_key_value_heads: 8 },
+  gemma: { num_key_value_heads: 16, head_dim: 256 },
+  gemma2: { num_key_value_heads: 4, head_dim: 256, sliding_window: 4096 },
+  gemma3_text: { num_key_value_heads: 4, head_dim: 256, sliding_window: 4096 },
+  gemma3n_text: {
+    num_key_value_heads: 2,
+    head_dim: 256,
+    sliding_window: 512,
+    hidden_size_per_layer_input: 256,
+    altup_num_inputs: 4,
+    laurel_rank: 64,
+  },
+  gemma4_text: { num_key_value_heads: 4, head_dim: 256, sliding_window: 512, hidden_size_per_layer_input: 256 },
+  glm: { num_key_value_heads: 2, head_dim: 128 },
+  glm4: { num_key_value_heads: 2, head_dim: 128 },
+  gpt_oss: { num_key_value_heads: 8, head_dim: 64, sliding_window: 128 },
+  lfm2: { num_key_value_heads: 8 },
+  llama4_text: { num_key_value_heads: 8, head_dim: 128, attention_chunk_size: 8192 },
+  minimax_m2: { num_key_value_heads: 8, head_dim: 128 },
+  mistral: { num_key_value_heads: 8, sliding_window: 4096 },
+  mixtral: { num_key_value_heads: 8 },
+  nemotron_h: { num_key_value_heads: 8, head_dim: 128, n_shared_experts: 1, chunk_size: 128 },
+  olmo3: { sliding_window: 4096 },
+  phimoe: { num_key_value_heads: 8 },
+  qwen3: { head_dim: 128 },
+  qwen3_5_text: { num_key_value_heads: 4, head_dim: 256 },
+  qwen3_moe: { num_key_value_heads: 4 },
+  qwen3_next: { num_key_value_heads: 2, head_dim: 256 },
+  seed_oss: { num_key_value_heads: 8, head_dim: 128 },
+  smollm3: { num_key_value_heads: 4 },
+  starcoder2: { num_key_value_heads: 2 },
+}
+
+function of(table: Readonly<Record<string, Defaults>>, family: string): Defaults {
+  return Object.hasOwn(table, family) ? (table[family] as Defaults) : {}
+}
+
+/** Defaults of absent fields; none where the family is not in the tables. */
+export function familyDefaults(family: string, nested: boolean): Defaults {
+  return { ...(nested ? of(widths, family) : {}), ...of(details, family) }
 }

@@ -2,11 +2,12 @@
 import { bart, m2m100, marian, mbart, pegasus } from './bart.ts'
 import type { Draft } from './blocks.ts'
 import { cohere, cohere2 } from './cohere.ts'
+import { dbrx } from './dbrx.ts'
 import { deepseek, deepseekV3, latentNeeds } from './deepseek.ts'
 import { bert, distilbert, electra, modernBert, roberta } from './encoder.ts'
 import type { Fields } from './fields.ts'
 import { gemma, gemma2, gemma3, gemma3n, gemma4 } from './gemma.ts'
-import { glm, glm4, glm4Moe } from './glm.ts'
+import { chatglm, glm, glm4, glm4Moe } from './glm.ts'
 import { bloom, codegen, falcon, gpt2, gptBigCode, gptj, gptNeo, gptNeox, mpt, opt } from './gpt.ts'
 import { bamba, falconH1, granite, graniteHybrid, graniteMoe } from './granite.ts'
 import { lfm2, mamba2, nemotronH, qwen3Next, qwen35 } from './hybrid.ts'
@@ -32,7 +33,7 @@ import { activeNames, expertNames } from './moe.ts'
 import { olmo, olmo2, olmo3, olmoe } from './olmo.ts'
 import { gptOss } from './openai.ts'
 import { phi, phi3, phimoe } from './phi.ts'
-import { qwen2, qwen2Moe, qwen3, qwen3Moe } from './qwen.ts'
+import { qwen, qwen2, qwen2Moe, qwen3, qwen3Moe } from './qwen.ts'
 import { core } from './shape.ts'
 import { mt5, t5 } from './t5.ts'
 import { deit, vit } from './vit.ts'
@@ -54,6 +55,8 @@ const equalExperts: Needs = [...experts, 'intermediate_size']
 const narrowExperts: Needs = [...experts, 'moe_intermediate_size']
 const sharedExpert: Needs = [...narrowExperts, 'shared_expert_intermediate_size']
 const latent: Needs = [...modern, ...latentNeeds]
+const latentExperts: Needs = [...latent, expertNames, activeNames, 'moe_intermediate_size']
+const indexed: Needs = [...latentExperts, 'index_topk', 'index_n_heads', 'index_head_dim']
 const images: Needs = ['hidden_size', 'num_hidden_layers', 'num_attention_heads', 'intermediate_size']
 const relative: Needs = ['d_model', 'd_kv', 'd_ff', 'num_layers', 'num_heads', 'vocab_size']
 const sides: Needs = [
@@ -76,11 +79,14 @@ export const families = {
   bart: { read: bart, needs: sides },
   bert: { read: bert, needs: modern },
   bloom: { read: bloom, needs: plain },
+  chatglm: { read: chatglm, needs: ['hidden_size', 'num_layers', 'num_attention_heads', 'ffn_hidden_size'] },
   codegen: { read: codegen, needs: plain },
   cohere: { read: cohere, needs: modern },
   cohere2: { read: cohere2, needs: modern },
+  dbrx: { read: dbrx, needs: ['d_model', 'n_layers', 'n_heads', 'vocab_size', 'attn_config', 'ffn_config'] },
   deepseek_v2: { read: deepseek, needs: latent },
-  deepseek_v3: { read: deepseekV3, needs: latent },
+  deepseek_v3: { read: deepseekV3, needs: latentExperts },
+  deepseek_v32: { read: deepseekV3, needs: indexed },
   deit: { read: deit, needs: images },
   distilbert: { read: distilbert, needs: ['dim', 'n_layers', 'n_heads', 'hidden_dim', 'vocab_size'] },
   electra: { read: electra, needs: modern },
@@ -94,6 +100,7 @@ export const families = {
   gemma3_text: { read: gemma3, needs: modern },
   gemma3n_text: { read: gemma3n, needs: modern },
   gemma4_text: { read: gemma4, needs: modern },
+  gemma4_unified_text: { read: gemma4, needs: modern },
   glm: { read: glm, needs: modern },
   glm4: { read: glm4, needs: modern },
   glm4_moe: { read: glm4Moe, needs: narrowExperts },
@@ -105,7 +112,7 @@ export const families = {
   gptj: { read: gptj, needs: plain },
   granite: { read: granite, needs: modern },
   granitemoe: { read: graniteMoe, needs: equalExperts },
-  granitemoehybrid: { read: graniteHybrid, needs: [...stream, 'shared_intermediate_size'] },
+  granitemoehybrid: { read: graniteHybrid, needs: [...stream, 'shared_intermediate_size', 'num_local_experts'] },
   lfm2: { read: lfm2, needs: [...stream, ['block_ff_dim', 'intermediate_size'], 'conv_L_cache'] },
   llama: { read: llama, needs: modern },
   llama4_text: { read: llama4, needs: equalExperts },
@@ -114,6 +121,7 @@ export const families = {
   marian: { read: marian, needs: sides },
   mbart: { read: mbart, needs: sides },
   minimax_m2: { read: minimaxM2, needs: equalExperts },
+  ministral3: { read: mistral, needs: modern },
   mistral: { read: mistral, needs: modern },
   mixtral: { read: mixtral, needs: equalExperts },
   mllama_text_model: { read: mllama, needs: modern },
@@ -131,6 +139,7 @@ export const families = {
   phi: { read: phi, needs: modern },
   phi3: { read: phi3, needs: modern },
   phimoe: { read: phimoe, needs: equalExperts },
+  qwen: { read: qwen, needs: modern },
   qwen2: { read: qwen2, needs: modern },
   qwen2_moe: { read: qwen2Moe, needs: sharedExpert },
   qwen3: { read: qwen3, needs: modern },
@@ -150,23 +159,21 @@ export const families = {
 /** Other names of a family, and wrappers whose text fields stand beside the others. */
 export const aliases: Readonly<Record<string, keyof typeof families>> = {
   camembert: 'roberta',
-  cwm: 'llama',
-  deepseek_v32: 'deepseek_v3',
+  cwm: 'mistral',
   gemma3: 'gemma3_text',
   gemma3n: 'gemma3n_text',
   gemma4: 'gemma4_text',
-  gemma4_unified: 'gemma4_text',
-  gemma4_unified_text: 'gemma4_text',
+  gemma4_unified: 'gemma4_unified_text',
   glm4_moe_lite: 'deepseek_v3',
   glm4v_moe_text: 'glm4_moe',
   glm4v_text: 'glm4',
-  glm_moe_dsa: 'deepseek_v3',
+  glm_moe_dsa: 'deepseek_v32',
+  phi4mm: 'phi3',
   'gpt-sw3': 'gpt2',
   granitemoeshared: 'granitemoe',
   helium: 'llama',
   kimi_k2: 'deepseek_v3',
   llama4: 'llama4_text',
-  ministral3: 'mistral',
   mistral3: 'mistral',
   mllama: 'mllama_text_model',
   qwen2_5_omni_text: 'qwen2',
@@ -187,8 +194,13 @@ export const aliases: Readonly<Record<string, keyof typeof families>> = {
   'xlm-roberta': 'roberta',
 }
 
-/** The family of a `model_type`, under its own or another name. */
+/** A family's own name under any of its names. */
+export function familyName(type: string): string {
+  return Object.hasOwn(aliases, type) ? (aliases[type] as string) : type
+}
+
+/** The family of a `model_type`; undefined where nobody described it. */
 export function familyOf(type: string): Family | undefined {
-  const own = Object.hasOwn(aliases, type) ? (aliases[type] as string) : type
+  const own = familyName(type)
   return Object.hasOwn(families, own) ? (families as Record<string, Family>)[own] : undefined
 }

@@ -36,11 +36,15 @@ function gelu(f: Fields): string {
   return activation(f, ['hidden_activation', 'hidden_act'], 'gelu')
 }
 
+function geluMlp(f: Fields, width: number): () => Module {
+  const mlp = feedForward(width, f.count('intermediate_size'), { activation: gelu(f) })
+  return () => mlp
+}
+
 export function gemma(f: Fields): Draft {
   const h = headWidths(f)
   const bias = attentionBias(f)
-  const mlp = feedForward(h.width, f.count('intermediate_size'), { activation: gelu(f) })
-  return standardDecoder(f, { heads: h, attention: () => ({ bias }), mlp: () => mlp, tied: true })
+  return standardDecoder(f, { heads: h, attention: () => ({ bias }), mlp: geluMlp(f, h.width), tied: true })
 }
 
 /** Every `period`th layer sees everything, the others a window. */
@@ -49,16 +53,20 @@ function periodic(f: Fields, period: number): Reach[] {
 }
 
 export function gemma2(f: Fields): Draft {
+  const h = headWidths(f)
   const bias = attentionBias(f)
   const reach = periodic(f, 2)
   return standardDecoder(f, {
+    heads: h,
     block: sandwichNorm,
+    mlp: geluMlp(f, h.width),
     attention: (i) => ({ bias, reach: reach[i] as Reach }),
     tied: true,
   })
 }
 
 export function gemma3(f: Fields): Draft {
+  const h = headWidths(f)
   const bias = attentionBias(f)
   const period = f.has('layer_types')
     ? 6
@@ -66,7 +74,9 @@ export function gemma3(f: Fields): Draft {
   const reach = periodic(f, period)
   const causal = f.optionalFlag('use_bidirectional_attention') !== true
   return standardDecoder(f, {
+    heads: h,
     block: sandwichNorm,
+    mlp: geluMlp(f, h.width),
     attention: (i) => ({ bias, causal, queryKeyNorm: overHead, reach: reach[i] as Reach }),
     tied: true,
   })

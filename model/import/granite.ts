@@ -12,7 +12,7 @@ export function granite(f: Fields): Draft {
   const h = headWidths(f)
   const bias = attentionBias(f)
   const mlp = gatedMlp(f, h.width, f.flag('mlp_bias', false))
-  return standardDecoder(f, { heads: h, attention: () => ({ bias }), mlp, tied: true })
+  return standardDecoder(f, { heads: h, attention: () => ({ bias }), mlp })
 }
 
 /** GraniteMoE's experts, and its shared expert where it states a width for one. */
@@ -21,7 +21,7 @@ export function graniteMoe(f: Fields): Draft {
   const bias = attentionBias(f)
   const hidden = f.whole('shared_intermediate_size')
   const moe = mixture(f, h.width, hidden ? { shared: { hidden, gate: false } } : {})
-  return standardDecoder(f, { heads: h, attention: () => ({ bias }), mlp: () => moe, tied: true })
+  return standardDecoder(f, { heads: h, attention: () => ({ bias }), mlp: () => moe })
 }
 
 const hybridNames: MambaNames = {
@@ -64,7 +64,6 @@ export function graniteHybrid(f: Fields): Draft {
     heads: h,
     mixer: (i) => (attends?.[i] ? attention : mamba),
     mlp: () => mlp,
-    tied: false,
   })
 }
 

@@ -111,7 +111,7 @@ export function seedOss(f: Fields): Draft {
 /** EXAONE 4: norms after the sub-layers; where there are windows, layers that see everything are not rotated. */
 export function exaone4(f: Fields): Draft {
   const h = headWidths(f)
-  const windows = f.has('sliding_window')
+  const windows = f.optional('sliding_window', limits.tokens) !== undefined
   const period = exaonePeriod(f)
   const reach = reaches(f, layerTotal(f), (i) => (windows && (i + 1) % period !== 0 ? 'window' : 'full'))
   return standardDecoder(f, {

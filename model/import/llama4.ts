@@ -38,8 +38,7 @@ export function llama4(f: Fields): Draft {
   const h = headWidths(f)
   const layers = layerTotal(f)
   const rotated = rotates(f, layers)
-  const chunks = f.has('attention_chunk_size') || !f.states('attention_chunk_size')
-  if (!f.states('attention_chunk_size')) f.setDefaults({ attention_chunk_size: 8192 })
+  const chunks = f.optional('attention_chunk_size', limits.tokens) !== undefined
   const reach = reaches(f, layers, (i) => (rotated(i) && chunks ? 'chunk' : 'full'))
   const bias = biases(f.flag('attention_bias', false))
   const rotary = rotaryWidth(f, h.headDim)

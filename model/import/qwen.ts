@@ -1,18 +1,32 @@
 // Qwen 2 and 3, dense and with experts: windows in the upper layers only if switched on, biases on queries, keys and
 // values in Qwen 2, norms of queries and keys in Qwen 3.
 import type { Reach } from '../architecture.ts'
-import { biases, type Draft, fullReach, overHead, qkvBias } from './blocks.ts'
+import { biases, type Draft, feedForward, fullReach, overHead, qkvBias } from './blocks.ts'
 import { standardDecoder } from './decoder.ts'
 import { type Fields, limits } from './fields.ts'
 import { sparseMlp } from './moe.ts'
-import { at, attentionBias, headWidths, layerTotal, reaches } from './shape.ts'
+import { at, attentionBias, headWidths, layerKinds, layerTotal, positions, reaches, reachKinds } from './shape.ts'
+
+/** The first Qwen: its stated width counts the gate and what it gates. */
+export function qwen(f: Fields): Draft {
+  const h = headWidths(f)
+  const hidden = f.quotient('intermediate_size', f.count('intermediate_size'), 'its two halves', 2)
+  const mlp = feedForward(h.width, hidden)
+  const headDim = f.optional('kv_channels') ?? h.headDim
+  return standardDecoder(f, {
+    heads: { ...h, headDim },
+    attention: () => ({ bias: qkvBias }),
+    mlp: () => mlp,
+    positions: positions(f, ['seq_length', 'max_position_embeddings']),
+  })
+}
 
 /** Qwen's windows: from layer `max_window_layers` up, and only if switched on. */
 export function qwenReach(f: Fields): (layer: number) => Reach {
   const layers = layerTotal(f)
   if (!f.flag('use_sliding_window', false)) {
-    if (f.has('layer_types')) return at(reaches(f, layers))
-    f.raw('sliding_window')
+    layerKinds(f, 'layer_types', layers, reachKinds)
+    for (const key of ['sliding_window', 'max_window_layers']) f.raw(key)
     return () => fullReach
   }
   const first =

@@ -85,7 +85,8 @@ export function layerKinds<T>(
   })
 }
 
-const reachKinds = {
+/** Names of `layer_types` for what a layer of attention sees. */
+export const reachKinds = {
   full_attention: 'full',
   attention: 'full',
   global_attention: 'full',

@@ -24,7 +24,7 @@ function projection(f: Fields, fallback: string): { gated: boolean; activation: 
   return { gated: match[1] !== undefined, activation: activation.startsWith('gelu') ? 'gelu' : activation }
 }
 
-function t5Like(f: Fields, proj: string): Draft {
+function t5Like(f: Fields, proj: string, ties: boolean): Draft {
   const width = f.count('d_model')
   const heads = f.count('num_heads')
   const h = { width, heads, kvHeads: heads, headDim: f.count('d_kv') }
@@ -50,7 +50,7 @@ function t5Like(f: Fields, proj: string): Draft {
         rows,
         buckets,
         layersOf(decoders, () => decoderLayer(h, mlp)),
-        [{ kind: 'head', name: 'lm-head', width, vocabulary: rows, tied: tied(f, true), bias: false }],
+        [{ kind: 'head', name: 'lm-head', width, vocabulary: rows, tied: tied(f, ties), bias: false }],
       ),
     ],
   }
@@ -100,9 +100,9 @@ function stack(
 }
 
 export function t5(f: Fields): Draft {
-  return t5Like(f, 'relu')
+  return t5Like(f, 'relu', true)
 }
 
 export function mt5(f: Fields): Draft {
-  return t5Like(f, 'gated-gelu')
+  return t5Like(f, 'gated-gelu', false)
 }
