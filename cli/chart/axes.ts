@@ -1,0 +1,31 @@
+// Logarithmic axes with ticks at powers of ten, or at given values.
+import { faint, ink } from './canvas.ts'
+
+/** Options of a logarithmic axis from `min` to `max`. */
+export function logAxis(
+  title: string,
+  min: number,
+  max: number,
+  label: (value: number) => string,
+  ticks: readonly number[] = powersOfTen(min, max),
+) {
+  return {
+    type: 'logarithmic' as const,
+    min,
+    max,
+    title: { display: true, text: title, color: ink, font: { size: 15 } },
+    grid: { color: '#e8e8e8', tickColor: faint },
+    border: { color: faint },
+    afterBuildTicks: (axis: unknown) => {
+      ;(axis as { ticks: { value: number }[] }).ticks = ticks.map((value) => ({ value }))
+    },
+    ticks: { color: ink, autoSkip: false, callback: (value: string | number) => label(Number(value)) },
+  }
+}
+
+/** Powers of ten from `min` to `max`. */
+export function powersOfTen(min: number, max: number): number[] {
+  const first = Math.ceil(Math.log10(min) - 1e-9)
+  const last = Math.floor(Math.log10(max) + 1e-9)
+  return Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => 10 ** (first + i))
+}
