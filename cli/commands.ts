@@ -1,0 +1,25 @@
+// The commands by name. Each is loaded only when it is asked for; of the others, help knows a sentence.
+import type { CommandUnknownOpts } from '@commander-js/extra-typings'
+
+interface Row {
+  readonly summary: string
+  readonly load: () => Promise<{ command(): CommandUnknownOpts }>
+}
+
+export const commands: Readonly<Record<string, Row>> = {
+  predict: {
+    summary: 'what a model costs on a machine, and what a method changes',
+    load: () => import('./commands/predict.ts'),
+  },
+  compare: { summary: 'the same query on several machines, side by side', load: () => import('./commands/compare.ts') },
+  list: { summary: 'the models, machines, methods or kernels there are', load: () => import('./commands/list.ts') },
+  show: { summary: 'a model, machine or method, with its sources', load: () => import('./commands/show.ts') },
+  reproduce: { summary: "a paper's published numbers beside ours", load: () => import('./commands/reproduce.ts') },
+}
+
+/** Starts loading the command that the first argument names, beside whatever else is being loaded. */
+export function preload(name: string | undefined): void {
+  if (name === undefined || !Object.hasOwn(commands, name)) return
+  // Whoever asks for it again gets the error.
+  commands[name]?.load().catch(() => {})
+}

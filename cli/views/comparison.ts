@@ -1,0 +1,102 @@
+// Predictions of one query on several machines, one row each.
+import type { Prediction } from '../../simulate/predict.ts'
+import type { View } from '../answer.ts'
+import { type Column, table } from '../table.ts'
+import * as units from '../units.ts'
+import { workloadLine } from './prediction.ts'
+
+export function comparisonView(rows: readonly Prediction[]): View {
+  const [first] = rows
+  if (first === undefined) throw new Error('Expected at least one prediction to compare, got none')
+  const comparison = table(columns(rows), rows)
+  return {
+    table: comparison,
+    sections: [
+      { kind: 'title', text: `${first.model} on ${rows.length} machines`, under: workloadLine(first) },
+      { kind: 'table', table: comparison },
+      { kind: 'notes', lines: byMachine(rows, (p) => [formatLine(p)]) },
+      { kind: 'warnings', lines: byMachine(rows, (p) => p.warnings) },
+    ],
+  }
+}
+
+function formatLine({ workload: { formats: f } }: Prediction): string {
+  return `weights ${f.weights}, KV ${f.kv}, arithmetic ${f.activations}`
+}
+
+function columns(rows: readonly Prediction[]): Column<Prediction>[] {
+  const { duration } = units
+  const slowest = Math.max(...rows.map((p) => p.expected_s))
+  return [
+    { key: 'machine', title: 'machine', value: (p) => p.machine, wraps: true },
+    { key: 'bound_s', title: 'bound', value: (p) => p.bound_s, text: (p) => duration(p.bound_s), align: 'right' },
+    { key: 'floor_s', value: (p) => p.floor_s },
+    {
+      key: 'expected_s',
+      title: 'expected',
+      value: (p) => p.expected_s,
+      text: (p) => duration(p.expected_s),
+      align: 'right',
+    },
+    { key: 'interval_low_s', value: (p) => p.interval_s[0] },
+    { key: 'interval_high_s', value: (p) => p.interval_s[1] },
+    {
+      key: 'interval',
+      title: '90 % within',
+      text: (p) => units.durationRange(...p.interval_s),
+      align: 'right',
+      spare: 2,
+    },
+    {
+      key: 'speed',
+      title: 'speed',
+      value: (p) => slowest / p.expected_s,
+      text: (p) => units.times(slowest / p.expected_s),
+      align: 'right',
+      spare: 1,
+    },
+    {
+      key: 'tokens_per_s',
+      title: 'tokens/s',
+      value: (p) => p.tokens_per_s,
+      text: (p) => units.digits(p.tokens_per_s),
+      align: 'right',
+    },
+    {
+      key: 'memory_total',
+      title: 'GiB',
+      value: (p) => p.memory.total,
+      text: (p) => units.gibibytes(p.memory.total),
+      align: 'right',
+    },
+    {
+      key: 'memory_capacity',
+      title: 'of',
+      value: (p) => p.memory.capacity,
+      text: (p) => (p.memory.capacity === null ? '?' : units.gibibytes(p.memory.capacity)),
+      align: 'right',
+    },
+    {
+      key: 'fits',
+      title: 'fits',
+      value: (p) => p.memory.fits,
+      text: (p) => (p.memory.fits === null ? '?' : p.memory.fits ? 'yes' : 'NO'),
+    },
+    { key: 'limit', title: 'limit', value: (p) => p.limit },
+    { key: 'arithmetic_unit', value: (p) => p.arithmetic.unit },
+    { key: 'flops', value: (p) => p.flops },
+    { key: 'bytes_total', value: (p) => p.bytes.total },
+  ]
+}
+
+/** Every line once, with the machines that it holds for where these are not all and it does not name them. */
+function byMachine(rows: readonly Prediction[], lines: (p: Prediction) => readonly string[]): string[] {
+  const machinesOf = new Map<string, string[]>()
+  for (const row of rows) {
+    for (const line of lines(row)) machinesOf.set(line, [...(machinesOf.get(line) ?? []), row.machine])
+  }
+  return [...machinesOf].map(([line, machines]) => {
+    const plain = machines.length === rows.length || machines.every((m) => line.includes(m))
+    return plain ? line : `${machines.join(', ')}: ${line}`
+  })
+}

@@ -1,0 +1,81 @@
+// The methods that a query can be asked with: all of them, or one with its options.
+import { nearest } from '../../model/nearest.ts'
+import { type Method, methods } from '../../simulate/method.ts'
+import type { Answer } from '../answer.ts'
+import { UsageError } from '../errors.ts'
+import { table } from '../table.ts'
+
+function methodRow({ name, means, source, options }: Method) {
+  return {
+    name,
+    means,
+    source,
+    options: options.map((o) => ({ name: o.name, means: o.means, default: o.default ?? null, least: o.least })),
+  }
+}
+
+type MethodRow = ReturnType<typeof methodRow>
+type OptionRow = MethodRow['options'][number]
+
+export function methodsAnswer(): Answer {
+  const rows = methods.map(methodRow)
+  return {
+    json: rows,
+    view: () => {
+      const list = table<MethodRow>(
+        [
+          { key: 'name', title: 'method', value: (m) => m.name },
+          { key: 'options', title: 'options', value: (m) => m.options.map((o) => o.name).join(' '), wraps: true },
+          { key: 'means', title: 'what it does', value: (m) => m.means, wraps: true },
+          { key: 'source', value: (m) => m.source },
+        ],
+        rows,
+      )
+      return { table: list, sections: [{ kind: 'table', table: list }] }
+    },
+  }
+}
+
+export function methodAnswer(name: string): Answer {
+  const method = methods.find((m) => m.name === name)
+  if (method === undefined) throw new UsageError(unknownMethod(name))
+  const row = methodRow(method)
+  return {
+    json: row,
+    view: () => {
+      const options = table<OptionRow>(
+        [
+          { key: 'name', title: 'option', value: (o) => o.name },
+          {
+            key: 'default',
+            title: 'default',
+            value: (o) => o.default,
+            text: (o) => (o.default === null ? 'none' : String(o.default)),
+            align: 'right',
+          },
+          { key: 'least', title: 'least', value: (o) => o.least, align: 'right' },
+          { key: 'means', title: 'meaning', value: (o) => o.means, wraps: true },
+        ],
+        row.options,
+      )
+      return {
+        table: options,
+        sections: [
+          { kind: 'title', text: row.name, under: row.means },
+          ...(row.options.length === 0 ? [] : [{ kind: 'table', table: options } as const]),
+          { kind: 'notes', lines: [`--with ${usage(row)}`, row.source] },
+        ],
+      }
+    },
+  }
+}
+
+function usage({ name, options }: MethodRow): string {
+  return options.length === 0 ? name : `${name}:${options.map((o) => `${o.name}=N`).join(',')}`
+}
+
+function unknownMethod(name: string): string {
+  const names = methods.map((m) => m.name)
+  const near = nearest(name, names)
+  return `expected a method (${names.join(', ')}), got ${name}${near.length > 0 ? `; nearest: ${near.join(', ')}` : ''}`
+}

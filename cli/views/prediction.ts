@@ -1,0 +1,201 @@
+// A prediction as people read it: what was asked, the answer in a few lines, the ledger, what to beware of.
+import { describeWeights } from '../../model/deployment.ts'
+import type { OperatorAnswer, Prediction } from '../../simulate/predict.ts'
+import { type Query, resolve } from '../../simulate/query.ts'
+import type { View } from '../answer.ts'
+import { type Column, type Table, table } from '../table.ts'
+import * as units from '../units.ts'
+
+export function predictionView(p: Prediction, query: Query): View {
+  const ledger = ledgerOf(p)
+  const roles = describeWeights(resolve(query).deployment)
+  return {
+    table: ledger,
+    sections: [
+      {
+        kind: 'title',
+        text: `${p.model} on ${query.machine.title} (${p.machine})`,
+        under: `${workloadLine(p)}; ${fitLine(p)}`,
+      },
+      { kind: 'facts', rows: facts(p, roles) },
+      { kind: 'table', table: ledger },
+      { kind: 'warnings', lines: p.warnings },
+    ],
+  }
+}
+
+/** What was asked, in one line: `decode, batch 1, context 2048`. */
+export function workloadLine({ workload: w, methods }: Pick<Prediction, 'workload' | 'methods'>): string {
+  const ranks = (
+    [
+      ['tp', w.tp],
+      ['pp', w.pp],
+      ['ep', w.ep],
+    ] as const
+  ).filter(([, n]) => n > 1)
+  return [
+    w.phase,
+    `batch ${w.batch}`,
+    `context ${w.context}`,
+    ...(w.past > 0 ? [`past ${w.past}`] : []),
+    ...(w.source !== null && w.phase !== 'encode' ? [`source ${w.source}`] : []),
+    ...ranks.map(([name, n]) => `${name} ${n}`),
+    ...(w.devices > 1 ? [`${w.devices} devices`] : []),
+    ...(w.fusion === 'flash' ? [] : [w.fusion]),
+    ...methods.map(methodLabel),
+  ].join(', ')
+}
+
+/** A method as it is typed after --with. */
+export function methodLabel({ name, options }: Prediction['methods'][number]): string {
+  const list = Object.entries(options).map(([key, value]) => `${key}=${value}`)
+  return list.length === 0 ? name : `${name}:${list.join(',')}`
+}
+
+const constants = {
+  none: 'no overheads',
+  global: 'constants of other machines',
+  measured: 'constants measured on it',
+} as const
+
+type Fact = readonly [label: string, value: string]
+
+function facts(p: Prediction, roles: string): Fact[] {
+  const { duration, bytes } = units
+  const [low, high] = p.interval_s
+  const { unit, peak, ridge } = p.arithmetic
+  const b = p.bytes
+  const perToken = p.time_per_output_token_s
+  return [
+    [
+      'expected',
+      `${duration(p.expected_s)}, 90 % within ${units.durationRange(low, high)} (${constants[p.calibration]})`,
+    ],
+    ['bound', `${duration(p.bound_s)}, each operator at its roof; floor ${duration(p.floor_s)}, all overlapped`],
+    [
+      'throughput',
+      `${units.digits(p.tokens_per_s)} tokens/s${perToken === null ? '' : `, ${duration(perToken)} per token`}`,
+    ],
+    ...(p.time_to_first_token_s === null ? [] : [['first token', duration(p.time_to_first_token_s)] as const]),
+    ...(p.total === null ? [] : [['generation', generation(p, p.total)] as const]),
+    ...(p.real_time_factor === null
+      ? []
+      : [['real time', `${units.digits(p.real_time_factor)} s per second of audio`] as const]),
+    ...(p.speedup === null ? [] : [['speedup', speedup(p, p.speedup)] as const]),
+    [
+      'limit',
+      `${p.limit}: ${units.digits(p.arithmetic_intensity)} FLOP/byte, the ridge of ${unit} is at ${units.digits(ridge)}`,
+    ],
+    ['arithmetic', `${units.flop(p.flops)} on ${unit} units of ${units.flopRate(peak, unit)} (dense)`],
+    [
+      'traffic',
+      `${bytes(b.total)}: weights ${bytes(b.weights)}, activations ${bytes(b.activations)}, KV read ${bytes(b.kv_read)}, ` +
+        `written ${bytes(b.kv_written)}${b.metadata > 0 ? `, scales and the like ${bytes(b.metadata)}` : ''}`,
+    ],
+    ['memory', memoryLine(p)],
+    ['formats', `weights ${roles}; KV ${p.workload.formats.kv}; arithmetic ${p.workload.formats.activations}`],
+  ]
+}
+
+function generation(p: Prediction, total: NonNullable<Prediction['total']>): string {
+  const { duration } = units
+  return `${duration(total.expected_s)} for ${p.workload.new_tokens} tokens, prompt included (bound ${duration(total.bound_s)})`
+}
+
+function speedup(p: Prediction, s: NonNullable<Prediction['speedup']>): string {
+  const by = p.methods.map(methodLabel).join(' and ')
+  return `${units.times(s.expected)} expected, ${units.times(s.bound)} by the bound, from ${by}`
+}
+
+function fitLine({ memory: { total, capacity, fits }, workload: { devices } }: Prediction): string {
+  if (fits === null || capacity === null) return `${units.binaryBytes(total)}, capacity not known`
+  return `${fits ? 'fits' : 'DOES NOT FIT'} in ${devices > 1 ? `${devices} x ` : ''}${units.binaryBytes(capacity)}`
+}
+
+function memoryLine({ memory: m, workload }: Prediction): string {
+  const { gibibytes: gib } = units
+  const of = m.capacity === null ? 'GiB of an unknown capacity' : `of ${gib(m.capacity)} GiB`
+  const device = workload.devices > 1 ? ' per device' : ''
+  return `${gib(m.total)} ${of}${device}: weights ${gib(m.weights)}, KV ${gib(m.kv)}, activations ${gib(m.activations)}`
+}
+
+/** How the time is limited: the bound's roof and, where it is another, expected's largest term. */
+export function limitLabel({ limit, term }: Pick<OperatorAnswer, 'limit' | 'term'>): string {
+  return limit === term ? limit : `${limit}, ${term}`
+}
+
+function ledgerOf(p: Prediction): Table {
+  const steps = new Set(p.operators.map((o) => o.step)).size
+  const columns: Column<OperatorAnswer>[] = [
+    { key: 'step', ...(steps > 1 && { title: 'step' }), value: (o) => o.step, wraps: true },
+    { key: 'name', title: 'operator', value: (o) => o.name, wraps: true },
+    { key: 'kind', value: (o) => o.kind },
+    { key: 'layers', title: 'layers', value: (o) => o.layers, text: (o) => shortLayers(o.layers), only: 'document' },
+    { key: 'count', title: 'x', value: (o) => o.count, align: 'right', only: 'document' },
+    { key: 'times', value: (o) => o.times },
+    {
+      key: 'flops',
+      title: 'FLOP',
+      value: (o) => o.flops,
+      text: (o) => units.quantity(o.flops),
+      align: 'right',
+      spare: 1,
+    },
+    ...byteColumns,
+    { key: 'bound_s', title: 'bound', value: (o) => o.bound_s, text: (o) => units.duration(o.bound_s), align: 'right' },
+    {
+      key: 'expected_s',
+      title: 'expected',
+      value: (o) => o.expected_s,
+      text: (o) => units.duration(o.expected_s),
+      align: 'right',
+    },
+    {
+      key: 'share',
+      title: '%',
+      value: (o) => o.expected_s / p.expected_s,
+      text: (o) => units.percent(o.expected_s / p.expected_s).replace(' %', ''),
+      align: 'right',
+    },
+    { key: 'limit', title: 'limit', value: (o) => o.limit, text: limitLabel, spare: 3 },
+    { key: 'term', value: (o) => o.term },
+    { key: 'unit', value: (o) => o.unit },
+    { key: 'launches', value: (o) => o.launches },
+  ]
+  const sum = {
+    name: 'all',
+    flops: units.quantity(p.flops),
+    bytes_total: units.quantity(p.bytes.total, 'B'),
+    bound_s: units.duration(p.bound_s),
+    expected_s: units.duration(p.expected_s),
+    limit: p.limit,
+  }
+  return table(columns, p.operators, { heading: layerHeading, sums: [sum] })
+}
+
+const byteColumns: readonly Column<OperatorAnswer>[] = [
+  { key: 'bytes_weights', value: (o) => o.bytes.weights },
+  { key: 'bytes_activations', value: (o) => o.bytes.activations },
+  { key: 'bytes_kv_read', value: (o) => o.bytes.kv_read },
+  { key: 'bytes_kv_written', value: (o) => o.bytes.kv_written },
+  { key: 'bytes_metadata', value: (o) => o.bytes.metadata },
+  {
+    key: 'bytes_total',
+    title: 'bytes',
+    value: (o) => o.bytes.total,
+    text: (o) => units.bytes(o.bytes.total),
+    align: 'right',
+    spare: 2,
+  },
+]
+
+/** Runs of layers, the middle of a long list left out. */
+function shortLayers(layers: string): string {
+  const runs = layers.split(',')
+  return runs.length < 5 ? layers : `${runs[0]},${runs[1]},..,${runs.at(-1)}`
+}
+
+function layerHeading({ layers, count }: OperatorAnswer): string {
+  if (layers === '') return ''
+  return `${/^[0-9]+$/.test(layers) ? 'layer' : 'layers'} ${shortLayers(layers)}${count > 1 ? ` (x ${count})` : ''}`
+}
