@@ -19,11 +19,22 @@ export function importConfig(json: unknown, name: string): Architecture {
   const type = (f.has('model_type') ? f.text('model_type') : top.text('model_type')) ?? ''
   const draft = read(f, type)
   const stored = dtype(f)
-  return { name, type, dtype: stored, ...draft, ...released(f, draft, stored), reading: reading(top, f) }
+  return {
+    name,
+    type: type || 'unknown',
+    dtype: stored,
+    ...draft,
+    ...released(f, draft, stored),
+    reading: reading(top, f),
+  }
 }
+
+/** Layers for multi-token prediction serve speculation, and no plain decoding step runs them. */
+const prediction = ['num_nextn_predict_layers', 'num_mtp_layers', 'mtp_num_hidden_layers', 'num_mtp_modules']
 
 function read(f: Fields, type: string): Draft {
   const family = familyOf(type)
+  for (const key of prediction) f.leaveOut(key, 'layers that predict further tokens are left out')
   f.setDefaults(familyDefaults(familyName(type), f.nested))
   f.require(family?.needs ?? genericNeeds(f))
   return family ? family.read(f) : generic(f, type)
@@ -69,13 +80,18 @@ function dtype(f: Fields): FormatName {
   const owner = f.nearest(keys)
   const key = owner.spelled(keys)
   const stated = owner.text(key)
-  if (stated === undefined) {
-    f.assume(key, 'float32', "Transformers' default")
-    return 'fp32'
-  }
+  if (stated === undefined) return assumedDtype(f, key)
   const short = stated.replace(/^torch\./, '')
   if (!Object.hasOwn(dtypes, short)) throw owner.wrong(key, `one of ${Object.keys(dtypes).join(', ')}`, stated)
   return dtypes[short] as FormatName
+}
+
+/** Full precision is what Transformers then takes; a quantized release keeps what is left in 16 bits. */
+function assumedDtype(f: Fields, key: string): FormatName {
+  const quantized = f.nearest(['quantization_config']).has('quantization_config')
+  if (quantized) f.assume(key, 'bfloat16', 'what a quantized release leaves')
+  else f.assume(key, 'float32', "Transformers' default")
+  return quantized ? 'bf16' : 'fp32'
 }
 
 function reading(top: Fields, f: Fields): Architecture['reading'] {

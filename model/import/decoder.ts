@@ -72,8 +72,14 @@ export function gatedMlp(f: Fields, width: number, bias = false): () => Module {
 }
 
 /** One plain feed-forward (two matrices) for every layer. */
-export function plainMlp(f: Fields, width: number, hidden: number, act: string, bias = true): () => Module {
-  const known = activation(f, ['activation_function', 'hidden_act', 'activation', 'hidden_activation'], act)
+export function plainMlp(f: Fields, width: number, hidden: number, act: Activation, bias = true): () => Module {
+  const known = act.field === undefined ? act.usual : activation(f, [act.field], act.usual)
   const mlp = feedForward(width, hidden, { gated: false, bias, activation: known })
   return () => mlp
+}
+
+/** The field that names an activation, where there is one, and what it is where the field is absent. */
+export interface Activation {
+  readonly field?: string
+  readonly usual: string
 }

@@ -1,5 +1,5 @@
 // DeepSeek-V2 (arXiv 2405.04434), V3 (arXiv 2412.19437), V3.2 with its sparse attention, and who took over their latent
-// attention (Kimi K2, GLM-4.7 Flash, GLM-5). Layers for multi-token prediction are left out: they serve speculation.
+// attention (Kimi K2, GLM-4.7 Flash, GLM-5).
 import type { LatentAttention, MixtureOfExperts } from '../architecture.ts'
 import type { Draft } from './blocks.ts'
 import { gatedMlp, standardDecoder } from './decoder.ts'
@@ -44,13 +44,7 @@ function routerExtra(f: Fields): number {
   return method === 'noaux_tc' ? f.count(expertNames) : 0
 }
 
-export function leaveOutPrediction(f: Fields): void {
-  for (const key of ['num_nextn_predict_layers', 'num_mtp_layers', 'mtp_num_hidden_layers'])
-    f.leaveOut(key, 'layers that predict further tokens are left out')
-}
-
 export function deepseek(f: Fields, extra: (f: Fields) => number = routerExtra): Draft {
-  leaveOutPrediction(f)
   // Every head has keys and values of its own once the latent is expanded; the field says nothing more.
   f.raw('num_key_value_heads')
   const attention = latentAttention(f)

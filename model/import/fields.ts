@@ -129,7 +129,7 @@ export class Fields {
 
   /** Whether the config states the field, null included; not counted as reading it. */
   states(key: string): boolean {
-    return Object.hasOwn(this.#json, key)
+    return Object.hasOwn(this.#json, key) && this.#json[key] !== undefined
   }
 
   /** Whether the config has the field with a value; not counted as reading it. */

@@ -2,7 +2,7 @@
 import type { Attention, MixtureOfExperts, Module, Reach } from '../architecture.ts'
 import { biases, type Draft, feedForward, fullReach, layerNorm, type NormStyle, rms } from './blocks.ts'
 import { silu, standardDecoder } from './decoder.ts'
-import { latentAttention, latentNeeds, leaveOutPrediction } from './deepseek.ts'
+import { latentAttention, latentNeeds } from './deepseek.ts'
 import { type Fields, limits } from './fields.ts'
 import { activeNames, expertNames, sparseMlp } from './moe.ts'
 import { core, headWidths, layerTotal, reaches } from './shape.ts'
@@ -117,7 +117,6 @@ function genericAttention(f: Fields): (layer: number) => Partial<Attention> {
 /** Reads an unknown decoder; throws where the config is of another kind or lacks what every decoder has. */
 export function generic(f: Fields, type: string): Draft {
   refuseOthers(f, type)
-  leaveOutPrediction(f)
   const latent = f.has('kv_lora_rank')
   const called = type === '' ? 'model_type is missing' : `model_type "${type}" is not known`
   f.note(

@@ -32,6 +32,7 @@ function inner(f: Fields, keys: readonly string[], width: number): number {
   return f.countOr(keys, 4 * width, 'four times the width')
 }
 
+const gelu = { field: 'activation_function', usual: 'gelu' }
 const unrotated: Partial<Attention> = { rotary: 0, bias: allBias }
 const contextNames = ['n_positions', 'max_position_embeddings', 'n_ctx']
 
@@ -47,7 +48,7 @@ export function gpt2(f: Fields): Draft {
     heads,
     style: layerNorm,
     attention: () => unrotated,
-    mlp: plainMlp(f, heads.width, inner(f, ['n_inner'], heads.width), 'gelu'),
+    mlp: plainMlp(f, heads.width, inner(f, ['n_inner'], heads.width), gelu),
     tied: true,
     ...positionTable(f, heads.width),
   })
@@ -60,7 +61,7 @@ export function gptBigCode(f: Fields): Draft {
     heads,
     style: layerNorm,
     attention: () => unrotated,
-    mlp: plainMlp(f, heads.width, inner(f, ['n_inner'], heads.width), 'gelu'),
+    mlp: plainMlp(f, heads.width, inner(f, ['n_inner'], heads.width), gelu),
     tied: true,
     ...positionTable(f, heads.width),
   })
@@ -79,7 +80,7 @@ export function gptNeo(f: Fields): Draft {
       bias: biases(false, true),
       reach: local(i) ? { kind: 'window', tokens } : { kind: 'full' },
     }),
-    mlp: plainMlp(f, heads.width, inner(f, ['intermediate_size'], heads.width), 'gelu'),
+    mlp: plainMlp(f, heads.width, inner(f, ['intermediate_size'], heads.width), gelu),
     tied: true,
     ...positionTable(f, heads.width, ['max_position_embeddings']),
   })
@@ -104,7 +105,7 @@ export function gptj(f: Fields): Draft {
     style: layerNorm,
     block: parallelBlock(1),
     attention: () => ({ rotary }),
-    mlp: plainMlp(f, heads.width, inner(f, ['n_inner'], heads.width), 'gelu'),
+    mlp: plainMlp(f, heads.width, inner(f, ['n_inner'], heads.width), gelu),
     headBias: true,
     positions: positions(f, contextNames),
   })
@@ -121,7 +122,7 @@ export function gptNeox(f: Fields): Draft {
     style: layerNorm,
     block: f.flag('use_parallel_residual', true) ? parallelBlock(2) : preNorm,
     attention: () => ({ rotary, bias }),
-    mlp: plainMlp(f, heads.width, f.count('intermediate_size'), 'gelu'),
+    mlp: plainMlp(f, heads.width, f.count('intermediate_size'), { field: 'hidden_act', usual: 'gelu' }),
   })
 }
 
@@ -140,7 +141,7 @@ export function opt(f: Fields): Draft {
     style,
     block: before ? preNorm : postNorm,
     attention: () => ({ rotary: 0, bias: biases(bias) }),
-    mlp: plainMlp(f, width, f.count('ffn_dim'), 'relu', bias),
+    mlp: plainMlp(f, width, f.count('ffn_dim'), { field: 'activation_function', usual: 'relu' }, bias),
     tied: true,
     ...(final ? {} : { finalNorm: false }),
     ...(table === width
@@ -162,7 +163,7 @@ export function bloom(f: Fields): Draft {
     heads,
     style: layerNorm,
     attention: () => unrotated,
-    mlp: plainMlp(f, heads.width, 4 * heads.width, 'gelu'),
+    mlp: plainMlp(f, heads.width, 4 * heads.width, { usual: 'gelu' }),
     input: [norm('embedding-norm', heads.width, layerNorm, false)],
     tied: true,
     positions: positions(f, ['seq_length']),
@@ -183,7 +184,13 @@ export function falcon(f: Fields): Draft {
     style: layerNorm,
     block: falconBlock(f, recent, parallel),
     attention: () => ({ rotary, bias: biases(bias) }),
-    mlp: plainMlp(f, heads.width, inner(f, ['ffn_hidden_size'], heads.width), 'gelu', bias),
+    mlp: plainMlp(
+      f,
+      heads.width,
+      inner(f, ['ffn_hidden_size'], heads.width),
+      { field: 'activation', usual: 'gelu' },
+      bias,
+    ),
     tied: true,
   })
 }
@@ -203,7 +210,7 @@ export function mpt(f: Fields): Draft {
     heads,
     style,
     attention: () => ({ rotary: 0 }),
-    mlp: plainMlp(f, heads.width, ratio * heads.width, 'gelu', false),
+    mlp: plainMlp(f, heads.width, ratio * heads.width, { usual: 'gelu' }, false),
     tied: true,
     positions: positions(f, ['max_seq_len']),
   })

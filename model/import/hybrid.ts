@@ -16,7 +16,6 @@ import {
   selfAttention,
 } from './blocks.ts'
 import { gatedMlp, standardDecoder } from './decoder.ts'
-import { leaveOutPrediction } from './deepseek.ts'
 import { type Fields, limits } from './fields.ts'
 import { mixture, sparseMlp } from './moe.ts'
 import {
@@ -85,7 +84,6 @@ function gatedAttention(f: Fields, h: HeadWidths): Attention {
 }
 
 function qwenHybrid(f: Fields, mlp: (h: HeadWidths) => (layer: number) => Module): Draft {
-  leaveOutPrediction(f)
   const h = headWidths(f)
   const attends = attentionLayers(f)
   const attention = gatedAttention(f, h)
@@ -202,7 +200,6 @@ function nemotronExperts(f: Fields, width: number): MixtureOfExperts {
 
 /** One norm and one mixer per block; attention has no positions. */
 export function nemotronH(f: Fields): Draft {
-  leaveOutPrediction(f)
   const h = headWidths(f)
   const kinds = nemotronBlocks(f)
   const build: Readonly<Record<BlockKind, () => Module>> = {

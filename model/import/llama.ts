@@ -3,7 +3,6 @@
 import type { Reach } from '../architecture.ts'
 import { biases, type Draft, layerNorm, overHead, overWidth, parallelBlock, postNorm, qkvBias } from './blocks.ts'
 import { gatedMlp, plainMlp, standardDecoder } from './decoder.ts'
-import { leaveOutPrediction } from './deepseek.ts'
 import { type Fields, limits } from './fields.ts'
 import { rotates } from './llama4.ts'
 import { expertNames, mixture, sharedExperts } from './moe.ts'
@@ -52,7 +51,7 @@ export function starcoder2(f: Fields): Draft {
     heads: h,
     style: layerNorm,
     attention: () => ({ bias: biases(bias), reach }),
-    mlp: plainMlp(f, h.width, f.count('intermediate_size'), 'gelu', bias),
+    mlp: plainMlp(f, h.width, f.count('intermediate_size'), { field: 'hidden_act', usual: 'gelu' }, bias),
     tied: true,
   })
 }
@@ -66,7 +65,13 @@ export function nemotron(f: Fields): Draft {
     heads: h,
     style: layerNorm,
     attention: () => ({ bias, rotary }),
-    mlp: plainMlp(f, h.width, f.count('intermediate_size'), 'relu2', f.flag('mlp_bias', false)),
+    mlp: plainMlp(
+      f,
+      h.width,
+      f.count('intermediate_size'),
+      { field: 'hidden_act', usual: 'relu2' },
+      f.flag('mlp_bias', false),
+    ),
   })
 }
 
@@ -89,7 +94,13 @@ export function smollm3(f: Fields): Draft {
 export function arcee(f: Fields): Draft {
   const h = headWidths(f)
   const bias = attentionBias(f)
-  const mlp = plainMlp(f, h.width, f.count('intermediate_size'), 'relu2', f.flag('mlp_bias', false))
+  const mlp = plainMlp(
+    f,
+    h.width,
+    f.count('intermediate_size'),
+    { field: 'hidden_act', usual: 'relu2' },
+    f.flag('mlp_bias', false),
+  )
   return standardDecoder(f, { heads: h, attention: () => ({ bias }), mlp })
 }
 
@@ -97,7 +108,7 @@ export function arcee(f: Fields): Draft {
 export function apertus(f: Fields): Draft {
   const h = headWidths(f)
   const bias = attentionBias(f)
-  const mlp = plainMlp(f, h.width, f.count('intermediate_size'), 'xielu', false)
+  const mlp = plainMlp(f, h.width, f.count('intermediate_size'), { field: 'hidden_act', usual: 'xielu' }, false)
   return standardDecoder(f, { heads: h, attention: () => ({ bias, queryKeyNorm: overHead }), mlp })
 }
 
@@ -170,7 +181,6 @@ function ernieLast(f: Fields): number {
 }
 
 export function minimaxM2(f: Fields): Draft {
-  leaveOutPrediction(f)
   const h = headWidths(f)
   const normed = f.flag('use_qk_norm', true)
   const moe = mixture(f, h.width, { routerExtra: f.count(expertNames) })

@@ -37,7 +37,7 @@ export function mixture(f: Fields, width: number, more: Partial<MixtureOfExperts
     gated: true,
     bias: false,
     routerExtra: 0,
-    activation: silu(f),
+    activation: more.activation ?? silu(f),
     ...more,
   }
 }

@@ -14,7 +14,7 @@ export function phi(f: Fields): Draft {
     style: layerNorm,
     block: parallelBlock(1),
     attention: () => ({ bias: allBias, rotary, ...(queryKeyNorm && { queryKeyNorm }) }),
-    mlp: plainMlp(f, h.width, f.count('intermediate_size'), 'gelu'),
+    mlp: plainMlp(f, h.width, f.count('intermediate_size'), { field: 'hidden_act', usual: 'gelu' }),
     headBias: true,
   })
 }
