@@ -115,7 +115,8 @@ function collectiveTime(
   { machine, constants: k }: Profile,
 ): Time {
   const network = wireBytes(shape) / linkFor(machine, shape.devices).bandwidth
-  const launch = o.launches * (k.launch + k.link + k.hop * (shape.devices - 2))
+  const hops = shape.type === 'send' ? 0 : shape.devices - 2
+  const launch = o.launches * (k.launch + k.link + k.hop * hops)
   const slow = network / k.network
   const none = { matrix: 0, vector: 0, memory: 0 }
   const term = launch > slow ? 'launch' : 'network'

@@ -1,7 +1,7 @@
 // One model as it is kept and cut: its formats by role, its cache, its parallelism, its attention kernels.
-import { type Architecture, type Role, roles } from './architecture.ts'
+import { type Architecture, type Module, type Role, roles } from './architecture.ts'
 import { denseStore, type Selection, type Store } from './cache.ts'
-import { bitsPerElement, type Format, format, scaleBytes } from './format.ts'
+import { bitsPerElement, type Format, type FormatName, format, scaleBytes } from './format.ts'
 import { type Weight, weightRoles } from './parameters.ts'
 
 /** Ranks that each pass is cut over. Experts may be spread wider than `tensor`: attention then runs data-parallel. */
@@ -34,6 +34,8 @@ export interface DeploymentOptions {
   /** Storage by role, over `weights`. */
   readonly roles?: Partial<Readonly<Record<Role, Format>>>
   readonly activations?: Format
+  /** How activations travel where the arithmetic is narrower than 16 bits. */
+  readonly stream?: Format
   readonly kv?: Format
   readonly store?: Store
   readonly selections?: readonly Selection[]
@@ -47,8 +49,9 @@ const linearRoles: readonly Role[] = ['attention', 'recurrence', 'ffn', 'experts
 /** A deployment of the architecture: as released, but for the options. Units: none; throws where ranks do not divide. */
 export function deploy(architecture: Architecture, options: DeploymentOptions = {}): Deployment {
   const released = format(architecture.dtype)
-  const activations = options.activations ?? format(architecture.activations ?? architecture.dtype)
-  const stream = activations.bits >= 16 ? activations : released.bits === 16 ? released : format('bf16')
+  const activations = options.activations ?? format(releasedActivations(architecture, options))
+  const narrow = activations.bits < 16
+  const stream = narrow ? (options.stream ?? (released.bits === 16 ? released : format('bf16'))) : activations
   const parallel = { tensor: 1, pipeline: 1, expert: 1, ...options.parallel }
   checkParallel(architecture, parallel)
   return {
@@ -56,11 +59,16 @@ export function deploy(architecture: Architecture, options: DeploymentOptions = 
     weights: weightFormats(architecture, options),
     activations,
     stream,
-    store: options.store ?? denseStore(options.kv ?? stream),
+    store: options.store ?? denseStore(options.kv ?? (released.bits < stream.bits ? released : stream)),
     selections: options.selections ?? [],
     parallel,
     fusion: options.fusion ?? 'flash',
   }
+}
+
+/** What the release is multiplied in; a release whose weights are kept otherwise computes in its 16 bits. */
+export function releasedActivations(architecture: Architecture, { weights }: DeploymentOptions): FormatName {
+  return (weights === undefined ? architecture.activations : undefined) ?? architecture.dtype
 }
 
 function weightFormats(architecture: Architecture, options: DeploymentOptions): Record<Role, Format> {
@@ -74,35 +82,44 @@ function weightFormats(architecture: Architecture, options: DeploymentOptions): 
   ) as Record<Role, Format>
 }
 
-function checkParallel(architecture: Architecture, { tensor, pipeline, expert }: Parallel): void {
-  for (const stack of architecture.stacks) {
+function checkParallel(architecture: Architecture, parallel: Parallel): void {
+  const { tensor, pipeline, expert } = parallel
+  for (const [name, ranks] of [
+    ['tp', tensor],
+    ['pp', pipeline],
+    ['ep', expert],
+  ] as const) {
+    if (!Number.isInteger(ranks) || ranks < 1)
+      throw new RangeError(`${name}: expected a whole number from 1, got ${ranks}`)
+  }
+  const { name, stacks } = architecture
+  for (const stack of stacks) {
     const layers = stack.groups.reduce((n, g) => n + g.layers.length, 0)
     if (pipeline > layers) {
-      throw new RangeError(
-        `pp: expected at most the ${layers} layers of ${architecture.name}'s ${stack.name}, got ${pipeline}`,
-      )
-    }
-    for (const m of stack.groups.flatMap((g) => g.modules)) {
-      if ('heads' in m && m.heads % tensor !== 0) {
-        throw new RangeError(`tp: expected a divisor of the ${m.heads} heads of ${architecture.name}, got ${tensor}`)
-      }
-      if (m.kind === 'attention' && m.kvHeads % tensor !== 0 && tensor % m.kvHeads !== 0) {
-        throw new RangeError(
-          `tp: expected a divisor or a multiple of the ${m.kvHeads} KV heads of ${architecture.name}, got ${tensor}`,
-        )
-      }
-      if (m.kind === 'moe' && m.experts % expert !== 0) {
-        throw new RangeError(
-          `ep: expected a divisor of the ${m.experts} experts of ${architecture.name}, got ${expert}`,
-        )
-      }
+      throw new RangeError(`pp: expected at most the ${layers} layers of ${name}'s ${stack.name}, got ${pipeline}`)
     }
   }
+  const modules = stacks.flatMap((s) => s.groups.flatMap((g) => g.modules))
+  for (const m of modules) checkDivides(m, parallel, name)
   if (tensor % expert !== 0 && expert % tensor !== 0) {
     throw new RangeError(`ep: expected a divisor or a multiple of tp ${tensor}, got ${expert}`)
   }
-  const routed = architecture.stacks.some((s) => s.groups.some((g) => g.modules.some((m) => m.kind === 'moe')))
-  if (expert > 1 && !routed) throw new RangeError(`ep: ${architecture.name} has no experts to spread, got ${expert}`)
+  if (expert > 1 && !modules.some((m) => m.kind === 'moe')) {
+    throw new RangeError(`ep: ${name} has no experts to spread, got ${expert}`)
+  }
+}
+
+/** Heads and experts are dealt out whole. */
+function checkDivides(m: Module, { tensor, expert }: Parallel, name: string): void {
+  const heads = m.kind === 'delta-net' ? m.keyHeads : 'heads' in m ? m.heads : tensor
+  if (heads % tensor !== 0)
+    throw new RangeError(`tp: expected a divisor of the ${heads} heads of ${name}, got ${tensor}`)
+  if (m.kind === 'attention' && m.kvHeads % tensor !== 0 && tensor % m.kvHeads !== 0) {
+    throw new RangeError(`tp: expected a divisor or a multiple of the ${m.kvHeads} KV heads of ${name}, got ${tensor}`)
+  }
+  if (m.kind === 'moe' && m.experts % expert !== 0) {
+    throw new RangeError(`ep: expected a divisor of the ${m.experts} experts of ${name}, got ${expert}`)
+  }
 }
 
 /** Devices that the deployment needs. */

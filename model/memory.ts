@@ -1,20 +1,21 @@
 // What a deployment holds on one device: weights, cache and working activations, of its fullest pipeline stage.
 import type { Module, Stack } from './architecture.ts'
-import type { Row } from './cache.ts'
-import { type Deployment, replicas, weightBytes } from './deployment.ts'
-import { attentionRow, reachSelections } from './modules/attention.ts'
+import type { Row, Selection } from './cache.ts'
+import { type Deployment, weightBytes } from './deployment.ts'
+import { attentionRow, layerSelections } from './modules/attention.ts'
 import { indexRow, latentRow } from './modules/latent-attention.ts'
 import { stateBytes } from './modules/recurrence.ts'
 import type { Pass } from './operator.ts'
 import { weights } from './parameters.ts'
-import { pastTokens, type Sequences, tokens, type Workload } from './workload.ts'
+import { rankGroups } from './pass.ts'
+import { pastTokens, type Sequences, type Workload } from './workload.ts'
 
 /** Tokens of a page of a paged engine (vLLM's default block size). */
 const pageTokens = 16
 
 export interface Memory {
   readonly weights: number
-  /** Rows that coming tokens can still need, and states. */
+  /** Rows that coming tokens can need (of a window or chunk: as many as it can hold by now), and states. */
   readonly kv: number
   /** The largest kernel's operands beside the residual stream. */
   readonly activations: number
@@ -55,13 +56,13 @@ function kept(
 ): { rows: Row[]; state: number; holds: (tokens: number) => number; source: boolean } {
   const all = (n: number) => n
   if (m.kind === 'attention' && !m.borrowed && (m.causal || m.source)) {
-    const selections = m.source ? [] : [...reachSelections(m.reach), ...d.selections]
-    const holds = (n: number) => selections.reduce((rows, s) => Math.min(rows, s.holds(n)), n)
+    const holds = m.source ? all : held(layerSelections(m.causal, m.reach, d))
     return { rows: [attentionRow(m, d)], state: 0, holds, source: m.source !== undefined }
   }
   if (m.kind === 'latent-attention') {
     const index = indexRow(m)
-    return { rows: [latentRow(m), ...(index ? [index] : [])], state: 0, holds: all, source: false }
+    const rows = [latentRow(m), ...(index ? [index] : [])]
+    return { rows, state: 0, holds: held(d.selections), source: false }
   }
   if (m.kind === 'mamba2' || m.kind === 'delta-net') {
     const state = stateBytes(m, d.stream.bits / 8)
@@ -70,18 +71,21 @@ function kept(
   return { rows: [], state: 0, holds: all, source: false }
 }
 
-function heldBy(modules: readonly Module[], d: Deployment, workload: Workload): Held {
+function held(selections: readonly Selection[]): (tokens: number) => number {
+  return (tokens) => selections.reduce((rows, s) => Math.min(rows, s.holds(tokens)), tokens)
+}
+
+function heldBy(modules: readonly Module[], d: Deployment, groups: readonly Sequences[]): Held {
   const held = { kv: 0, reserved: 0 }
-  const ways = replicas(d)
   for (const m of modules) {
     const { rows, state, holds, source } = kept(m, d)
     if (rows.length === 0 && state === 0) continue
     const rowBytes = rows.reduce((sum, r) => sum + d.store.row(r).bytes, 0)
-    for (const g of workload.groups) {
+    for (const g of groups) {
       const needed = source ? g.sequences * (g.source ?? 0) : heldRows(g, holds)
       const paged = source ? needed : pagedRows(g)
-      held.kv += (needed * rowBytes + g.sequences * state) / ways
-      held.reserved += (paged * rowBytes + g.sequences * state) / ways
+      held.kv += needed * rowBytes + g.sequences * state
+      held.reserved += paged * rowBytes + g.sequences * state
     }
   }
   return held
@@ -109,10 +113,9 @@ function stageWeights(stack: Stack, d: Deployment, stages: number[]): void {
 }
 
 function tiedTable(stack: Stack, d: Deployment): number {
-  if (!stack.output.some((m) => m.kind === 'head' && m.tied)) return 0
-  const table = stack.input.find((m) => m.kind === 'embedding')
-  const [token] = table ? weights(table) : []
-  return token ? weightBytes(token, d) : 0
+  const head = stack.output.find((m) => m.kind === 'head' && m.tied)
+  if (head?.kind !== 'head') return 0
+  return weightsOf([{ ...head, tied: false, bias: false }], d)
 }
 
 const stagesKnown = new WeakMap<Deployment, readonly number[]>()
@@ -131,12 +134,13 @@ function weightsByStage(d: Deployment): readonly number[] {
 /** Bytes held on one device (the fullest) while the pass runs. */
 export function memory(d: Deployment, workload: Workload, pass: Pass): Memory {
   const byStage = weightsByStage(d)
+  const groups = rankGroups(d, workload.groups)
   const kv = new Array<Held>(byStage.length)
   for (let i = 0; i < kv.length; i++) kv[i] = { kv: 0, reserved: 0 }
   const stack = d.architecture.stacks.find((s) => s.name === workload.stack)
   const layers = stack?.groups.reduce((n, g) => n + g.layers.length, 0) ?? 0
   for (const group of stack?.groups ?? []) {
-    const held = heldBy(group.modules, d, workload)
+    const held = heldBy(group.modules, d, groups)
     if (held.reserved === 0) continue
     for (const [stage, at] of kv.entries()) {
       const here = kv.length === 1 ? group.layers.length : onStage(group.layers, stage, kv.length, layers)
@@ -151,7 +155,8 @@ export function memory(d: Deployment, workload: Workload, pass: Pass): Memory {
   })
   const weightsHeld = byStage[fullest] ?? 0
   const { kv: kvHeld, reserved } = kv[fullest] ?? { kv: 0, reserved: 0 }
-  const residual = (tokens(workload) * (stack?.width ?? 0) * d.stream.bits) / 8 / replicas(d)
+  const tokens = groups.reduce((sum, g) => sum + g.sequences * g.query, 0)
+  const residual = (tokens * (stack?.width ?? 0) * d.stream.bits) / 8
   const activations = residual + largestKernel(pass)
   return { weights: weightsHeld, kv: kvHeld, activations, total: weightsHeld + kvHeld + activations, reserved }
 }
@@ -170,13 +175,15 @@ function largestKernel(pass: Pass): number {
   return largest
 }
 
-/** Bytes of cache that one more token of context takes in layers that keep every token, and bytes that do not grow. */
+/** Bytes of cache that one token takes in all layers that keep rows, of which in layers that forget; and of states. */
 export function perToken(d: Deployment): {
   kvBytesPerToken: number
+  forgettingKvBytesPerToken: number
   stateBytes: number
   layersOf: Record<string, number>
 } {
   let kvBytesPerToken = 0
+  let forgettingKvBytesPerToken = 0
   let state = 0
   const layersOf: Record<string, number> = {}
   for (const group of d.architecture.stacks.flatMap((s) => s.groups)) {
@@ -184,9 +191,11 @@ export function perToken(d: Deployment): {
       const k = kept(m, d)
       layersOf[m.kind] = (layersOf[m.kind] ?? 0) + group.layers.length
       if (k.source) continue
-      kvBytesPerToken += k.rows.reduce((sum, r) => sum + d.store.row(r).bytes, 0) * group.layers.length
+      const bytes = k.rows.reduce((sum, r) => sum + d.store.row(r).bytes, 0) * group.layers.length
+      kvBytesPerToken += bytes
+      if (k.holds(Number.MAX_SAFE_INTEGER) < Number.MAX_SAFE_INTEGER) forgettingKvBytesPerToken += bytes
       state += k.state * group.layers.length
     }
   }
-  return { kvBytesPerToken, stateBytes: state, layersOf }
+  return { kvBytesPerToken, forgettingKvBytesPerToken, stateBytes: state, layersOf }
 }

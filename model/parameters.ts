@@ -106,7 +106,7 @@ export function weights(m: Module): Weight[] {
       const projected = inner + convolved + m.heads
       return [
         weight('recurrence', projected, m.width, split),
-        weight('recurrence', convolved, m.kernel, split),
+        weight('convolution', convolved, m.kernel, split),
         weight('recurrence', m.width, inner, split),
         ...vector('norm', convolved, m.convolutionBias),
         ...vector('norm', projected + m.width, m.projectionBias),
@@ -118,7 +118,7 @@ export function weights(m: Module): Weight[] {
       const values = m.valueHeads * m.valueDim
       return [
         weight('recurrence', 2 * keys + 2 * values + 2 * m.valueHeads, m.width, split),
-        weight('recurrence', 2 * keys + values, m.kernel, split),
+        weight('convolution', 2 * keys + values, m.kernel, split),
         weight('recurrence', m.width, values, split),
         ...vector('norm', 2 * m.valueHeads + m.valueDim),
       ]
@@ -152,10 +152,10 @@ export function weights(m: Module): Weight[] {
       ]
     }
     case 'linear':
-      return [weight(m.role, m.output, m.input, split), ...vector('norm', m.output, m.bias)]
+      return [weight(m.role, m.output, m.input), ...vector('norm', m.output, m.bias)]
     case 'convolution': {
       const taps = (m.channels.input / m.groups) * m.kernel.reduce((a, b) => a * b, 1)
-      return [weight('convolution', m.channels.output, taps, split), ...vector('norm', m.channels.output, m.bias)]
+      return [weight('convolution', m.channels.output, taps), ...vector('norm', m.channels.output, m.bias)]
     }
     case 'embedding':
       return m.tables.filter((t) => !t.shared).map((t) => weight('embedding', t.rows, t.width, split))

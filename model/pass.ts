@@ -1,6 +1,6 @@
 // The operators of one forward pass of a deployment over a workload: every layer group once, with a count.
 import { type LayerGroup, layerLabel, type Module, type Stack } from './architecture.ts'
-import { type Deployment, replicas } from './deployment.ts'
+import { type Deployment, devices, replicas } from './deployment.ts'
 import { attention } from './modules/attention.ts'
 import { add, convolution, embedding, head, linear, norm } from './modules/edges.ts'
 import { type Context, collective } from './modules/emit.ts'
@@ -8,7 +8,7 @@ import { feedForward, mixtureOfExperts } from './modules/feed-forward.ts'
 import { latentAttention } from './modules/latent-attention.ts'
 import { recurrence } from './modules/recurrence.ts'
 import type { Operator, Pass } from './operator.ts'
-import type { Sequences, Workload } from './workload.ts'
+import { tokens as newTokens, type Sequences, type Workload } from './workload.ts'
 
 const emitters: { readonly [K in Module['kind']]: (m: Extract<Module, { kind: K }>, c: Context) => void } = {
   norm,
@@ -38,23 +38,24 @@ export function stackOf(deployment: Deployment, workload: Workload): Stack {
   return stack
 }
 
-/** The busiest replica's share of the sequences, where attention runs data-parallel. */
-function share(groups: readonly Sequences[], ways: number): readonly Sequences[] {
+/** The busiest replica's share of each group, where attention runs data-parallel. A shared stretch is read by each. */
+export function rankGroups(deployment: Deployment, groups: readonly Sequences[]): readonly Sequences[] {
+  const ways = replicas(deployment)
   if (ways === 1) return groups
-  const total = groups.reduce((sum, g) => sum + g.sequences, 0)
-  const part = Math.ceil(total / ways) / total
-  return groups.map((g) => ({
-    ...g,
-    sequences: g.sequences * part,
-    past: g.past.map((s) => ({ ...s, copies: s.copies * part })),
-  }))
+  return groups.map((g) => {
+    const sequences = Math.ceil(g.sequences / ways)
+    const past = g.past.map((s) => {
+      const copies = Math.min(sequences, Math.ceil(s.copies / ways))
+      return { ...s, copies, sharers: sequences / copies }
+    })
+    return { ...g, sequences, past }
+  })
 }
 
 /** One forward pass as one rank (the busiest) runs it; pipeline stages follow each other and are all listed. */
 export function pass(deployment: Deployment, workload: Workload): Pass {
   const stack = stackOf(deployment, workload)
-  const ways = replicas(deployment)
-  const groups = share(workload.groups, ways)
+  const groups = rankGroups(deployment, workload.groups)
   let tokens = 0
   let sequences = 0
   let logits = 0
@@ -64,7 +65,8 @@ export function pass(deployment: Deployment, workload: Workload): Pass {
     logits += g.sequences * g.logits
   }
   const out: Operator[] = []
-  const whole = { deployment, groups, tokens, sequences, logits, allTokens: tokens * ways, out, layers: '', count: 1 }
+  const allTokens = newTokens(workload)
+  const whole = { deployment, groups, tokens, sequences, logits, allTokens, out, layers: '', count: 1 }
   for (const m of stack.input) emitModule(m, whole)
   for (const group of stack.groups) {
     const c = { ...whole, layers: label(group), count: group.layers.length }
@@ -72,7 +74,8 @@ export function pass(deployment: Deployment, workload: Workload): Pass {
   }
   for (const m of stack.output) emitModule(m, whole)
   const boundaries = deployment.parallel.pipeline - 1
-  if (boundaries > 0) collective({ ...whole, count: boundaries }, 'pipeline-send', 'send', 2, tokens * stack.width)
+  const sent = { ...whole, count: boundaries }
+  if (boundaries > 0) collective(sent, 'pipeline-send', 'send', devices(deployment), tokens * stack.width)
   return out
 }
 

@@ -73,7 +73,7 @@ export function estimate(steps: readonly Step[], profile: Profile, engine: Engin
       : limits.compute >= limits.network
         ? 'compute'
         : 'network'
-  const interval = [Math.max(bound * Math.min(1, low), expected * low), expected * high] as const
+  const interval = [expected * low, expected * high] as const
   return { bound, floor, expected, interval, limit, flops, bytes, rows, passes }
 }
 

@@ -140,8 +140,8 @@ function answer(r: Resolved): Prediction {
     tokens_per_round: perRound,
     tokens_per_s: throughput(r, round, e),
     time_per_output_token_s: perRound === null ? null : e.expected / perRound,
-    time_to_first_token_s: phase === 'prefill' ? e.expected : (generation?.first ?? null),
-    real_time_factor: query.audio === undefined ? null : e.expected / query.audio,
+    time_to_first_token_s: firstToken(r, round, e),
+    real_time_factor: realTimeFactor(r, e, generation),
     flops: e.flops,
     bytes: e.bytes,
     arithmetic_intensity: e.flops / e.bytes.total,
@@ -222,13 +222,34 @@ function gib(bytes: number): string {
 /** Steps summed one by one up to here; longer generations are integrated over evenly spaced steps. */
 const exactSteps = 512
 
+/** What comes before the first token is out: the encoder, where there is one, and the prompt. */
+function start({ query, deployment, batch, context, past, source }: Resolved): Estimate {
+  const cross = query.architecture.kind === 'encoder-decoder' ? source : undefined
+  const round = autoregressive(deployment, prefill(batch, context, past, cross))
+  return estimate([...round.start, ...round.steps], profileOf(query.machine, query.calibration))
+}
+
+/** Known for a prefill, and for a decode that is asked for as a whole generation. */
+function firstToken(r: Resolved, round: Round, e: Estimate): number | null {
+  if (r.phase === 'prefill' && round.start.length === 0) return e.expected
+  return r.phase === 'prefill' || r.query.newTokens !== undefined ? start(r).expected : null
+}
+
+/** Time over the audio's length: of an encode, or of a whole transcription. */
+function realTimeFactor(r: Resolved, e: Estimate, generation: { expected: number } | undefined): number | null {
+  const { audio } = r.query
+  if (audio === undefined) return null
+  if (r.phase === 'encode') return e.expected / audio
+  return generation === undefined ? null : generation.expected / audio
+}
+
 /** A whole generation: the prefill, which gives the first token, then one decode step for each further token. */
-function generate(r: Resolved): { first: number; bound: number; expected: number } {
-  const { query, deployment, batch, context, past, phase, source } = r
+function generate(r: Resolved): { bound: number; expected: number } {
+  const { query, deployment, batch, context, past, source } = r
   const profile = profileOf(query.machine, query.calibration)
   const cross = query.architecture.kind === 'encoder-decoder' ? source : undefined
   const time = (workload: ReturnType<typeof decode>) => estimate(autoregressive(deployment, workload).steps, profile)
-  const prompt = time(prefill(batch, context, phase === 'prefill' ? past : 0, cross))
+  const prompt = start(r)
   const begin = context + past
   const steps = (query.newTokens ?? 1) - 1
   let { bound, expected } = prompt
@@ -237,7 +258,7 @@ function generate(r: Resolved): { first: number; bound: number; expected: number
     bound += weight * step.bound
     expected += weight * step.expected
   }
-  return { first: prompt.expected, bound, expected }
+  return { bound, expected }
 }
 
 /** Points and weights whose weighted sum is the sum over 0 … n-1, exactly for up to `exactSteps` steps. */

@@ -4,9 +4,9 @@
 import type { Machine } from '../hardware/machine.ts'
 import type { Calibration } from '../hardware/profile.ts'
 import { peak } from '../hardware/time.ts'
-import type { Architecture } from '../model/architecture.ts'
+import { type Architecture, layerLabel, type Module } from '../model/architecture.ts'
 import type { Deployment, DeploymentOptions } from '../model/deployment.ts'
-import { deploy } from '../model/deployment.ts'
+import { deploy, releasedActivations } from '../model/deployment.ts'
 import { type FormatName, format } from '../model/format.ts'
 import { decode, encode, prefill, type Workload } from '../model/workload.ts'
 import type { AppliedMethod } from './method.ts'
@@ -70,10 +70,13 @@ export function resolve(query: Query): Resolved {
   const phase = query.phase ?? (architecture.kind === 'encoder' ? 'encode' : 'decode')
   checkPhase(architecture, phase, query)
   const source = sourceTokens(query, phase, warnings)
-  const context = phase === 'encode' ? (source ?? 512) : (query.context ?? 2048)
+  const usual = Math.min(2048, architecture.positions ?? 2048)
+  const context = phase === 'encode' ? (source ?? 512) : (query.context ?? usual)
   if (phase !== 'encode') checkPositions(architecture, context + past + (query.newTokens ?? 0), warnings)
   if (phase === 'encode' && architecture.kind === 'encoder') checkPositions(architecture, context, warnings)
   const deployment = deploy(architecture, withFormats(query, warnings))
+  checkSelections(deployment, query)
+  warnings.push(...untouched(deployment, query))
   const cross = architecture.kind === 'encoder-decoder' && phase !== 'encode' ? source : undefined
   const workload =
     phase === 'encode'
@@ -154,25 +157,63 @@ function checkPositions(a: Architecture, tokens: number, warnings: string[]): vo
   }
 }
 
+/** The first of these formats that the machine has a unit for. */
+function usableFormat(machine: Machine, order: readonly FormatName[]): FormatName | undefined {
+  return order.find((name) => peak(machine, format(name).unit) !== undefined)
+}
+
 /** The activations' format: as asked, which must exist there; else as released, or the nearest that exists. */
 function withFormats(query: Query, warnings: string[]): DeploymentOptions {
   const { architecture: a, machine, deployment: options = {} } = query
   const asked = options.activations
   const methods = (query.methods ?? []).reduce((o, m) => m.apply(o), options)
+  const order: FormatName[] = [a.dtype, 'bf16', 'fp16', 'fp32', 'tf32']
+  const wide = usableFormat(machine, order)
+  const stream = wide === undefined ? {} : { stream: format(wide) }
   if (asked) {
     if (peak(machine, asked.unit) === undefined) {
       const has = Object.keys(machine.peaks).join(', ')
       throw new RangeError(`activations: ${machine.name} has no unit for ${asked.name}; expected one of ${has}`)
     }
-    return methods
+    return { ...methods, ...stream }
   }
-  const wanted = a.activations ?? a.dtype
-  const order: FormatName[] = [wanted, a.dtype, 'bf16', 'fp16', 'fp32', 'tf32']
-  const usable = order.find((name) => peak(machine, format(name).unit) !== undefined)
-  if (usable === undefined)
+  const wanted = releasedActivations(a, methods)
+  const usable = usableFormat(machine, [wanted, ...order])
+  if (usable === undefined) {
     throw new RangeError(`${machine.name}: no peak FLOP/s is known, so nothing can be predicted`)
+  }
   if (usable !== wanted) {
     warnings.push(`${machine.name} has no unit for ${wanted}: arithmetic runs in ${usable}`)
   }
-  return { ...methods, activations: format(usable) }
+  return { ...methods, ...stream, activations: format(usable) }
+}
+
+/** What an option asked for cannot reach: states under `--kv`, layers without a causal past under selections. */
+function untouched(d: Deployment, query: Query): string[] {
+  const layers = (touches: (m: Module) => boolean) =>
+    d.architecture.stacks.flatMap((s) =>
+      s.groups.filter((g) => g.modules.some(touches)).map((g) => `${s.name} layers ${layerLabel(g.layers)}`),
+    )
+  const recurrent = layers((m) => m.kind === 'mamba2' || m.kind === 'delta-net')
+  const twoSided = layers((m) => m.kind === 'attention' && !m.causal && m.source === undefined)
+  const crossing = layers((m) => m.kind === 'attention' && m.source !== undefined)
+  const warnings: string[] = []
+  if (query.deployment?.kv && recurrent.length > 0) {
+    warnings.push(`--kv is for rows of keys and values: the states of ${recurrent.join(', ')} stay as they are`)
+  }
+  if (d.selections.length === 0) return warnings
+  const names = (query.methods ?? []).map((m) => m.name).join(', ') || 'the selections'
+  if (recurrent.length > 0) warnings.push(`${names}: ${recurrent.join(', ')} keep a state and no rows`)
+  if (twoSided.length > 0) warnings.push(`${names}: ${twoSided.join(', ')} see both ways and keep nothing`)
+  if (crossing.length > 0) warnings.push(`${names}: cross attention of ${crossing.join(', ')} reads its whole source`)
+  return warnings
+}
+
+/** A selection that no layer can take is a mistake. */
+function checkSelections(d: Deployment, query: Query): void {
+  if (d.selections.length === 0) return
+  const takes = (m: Module) => (m.kind === 'attention' && m.causal) || m.kind === 'latent-attention'
+  if (d.architecture.stacks.some((s) => s.groups.some((g) => g.modules.some(takes)))) return
+  const names = (query.methods ?? []).map((m) => m.name).join(', ') || 'selections'
+  throw new RangeError(`${names}: expected layers that read rows of a causal past; ${d.architecture.name} has none`)
 }

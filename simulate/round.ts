@@ -1,6 +1,6 @@
 // What a decoding strategy repeats: passes on named places, each a number of times, and the tokens that come of it.
 import type { Deployment } from '../model/deployment.ts'
-import type { Workload } from '../model/workload.ts'
+import { encode, type Workload } from '../model/workload.ts'
 
 export interface Step {
   readonly name: string
@@ -24,13 +24,27 @@ export interface Round {
 
 export type Strategy = (target: Deployment, workload: Workload) => Round
 
+/** The encoder passes that a decoder's sequences need before their first round. */
+function encoders(target: Deployment, workload: Workload): Step[] {
+  if (target.architecture.kind !== 'encoder-decoder' || workload.stack === 'encoder') return []
+  return workload.groups
+    .filter((g) => g.source !== undefined && g.source > 0)
+    .map((g) => ({
+      name: 'encode',
+      on: 'target',
+      deployment: target,
+      workload: encode(g.sequences, g.source ?? 0),
+      times: 1,
+    }))
+}
+
 /** Every round is one pass of the target; a pass that takes the head for each sequence gives each one token. */
 export const autoregressive: Strategy = (target, workload) => {
   const generates = workload.stack === 'decoder' && workload.groups.every((g) => g.logits > 0)
   const tokens = generates ? 1 : 0
   const name = workload.stack === 'encoder' ? 'encode' : workload.groups.some((g) => g.prompt) ? 'prefill' : 'decode'
   return {
-    start: [],
+    start: encoders(target, workload),
     steps: [{ name, on: 'target', deployment: target, workload, times: 1 }],
     tokens,
     sample: () => tokens,

@@ -5,7 +5,7 @@ import { chunkSelection, type Region, type Row, regionsOf, type Selection, windo
 import type { Deployment } from '../deployment.ts'
 import type { Stream } from '../operator.ts'
 import { projectionWidths } from '../parameters.ts'
-import type { Sequences } from '../workload.ts'
+import { pastTokens, type Sequences } from '../workload.ts'
 import {
   activationStream,
   type Context,
@@ -44,12 +44,11 @@ export function attentionRow(a: Attention, deployment: Deployment): Row {
   return { kind: 'heads', vectors: [keys, { count: kvHeads, length: valueDim }] }
 }
 
-/** The regions that a group attends in this layer, after the layer's mask and the cache's selections. */
-export function selected(group: Sequences, causal: boolean, reach: Reach, selections: readonly Selection[]): Region[] {
-  let regions = regionsOf(group, causal)
-  for (const s of reachSelections(reach)) regions = s.select(regions, group)
-  for (const s of selections) regions = s.select(regions, group)
-  return regions
+/** The selections of one layer: its own mask, then the cache's, which are for causal layers. */
+export function layerSelections(causal: boolean, reach: Reach, deployment: Deployment): readonly Selection[] {
+  const own = reachSelections(reach)
+  if (!causal || deployment.selections.length === 0) return own
+  return own.length === 0 ? deployment.selections : [...own, ...deployment.selections]
 }
 
 interface Seen {
@@ -57,10 +56,15 @@ interface Seen {
   readonly regions: readonly Region[]
 }
 
+/** The pass that first brings a sequence projects its source; later chunks of the prompt read it from the cache. */
+function bringsSource(g: Sequences): boolean {
+  return g.prompt === true && pastTokens(g) === 0
+}
+
 /** Rows of the encoder's output that a group attends: fresh in the pass that projects them. */
 function sourceRegions(g: Sequences): Region[] {
   const tokens = g.source ?? 0
-  const fresh = g.prompt === true
+  const fresh = bringsSource(g)
   const whole = { begin: 0, end: tokens, read: tokens, attended: tokens }
   return [{ ...whole, copies: g.sequences, sharers: 1, fixed: true, exempt: false, fresh }]
 }
@@ -71,11 +75,13 @@ export function attention(a: Attention, c: Context): void {
   const valueDim = a.valueDim ?? a.headDim
   project(a, c)
   const row = attentionRow(a, deployment)
+  const selections = layerSelections(a.causal, a.reach, deployment)
   const seen = c.groups.map((group) => ({
     group,
-    regions: a.source ? sourceRegions(group) : selected(group, a.causal, a.reach, deployment.selections),
+    regions: a.source ? sourceRegions(group) : regionsOf(group, a.causal, selections),
   }))
-  attend(c, a.name, { heads, kvHeads, headDim: a.headDim, valueDim, causal: a.causal, row, seen })
+  const elements = { key: kvHeads * a.headDim, value: kvHeads * valueDim, shared: 0 }
+  attend(c, a.name, { heads, kvHeads, headDim: a.headDim, valueDim, causal: a.causal, row, elements, seen })
   if (a.gate)
     elementwise(
       c,
@@ -126,7 +132,7 @@ function project(a: Attention, c: Context): void {
 /** Cross attention's keys and values: projected from the encoder's output once, in the pass that brings the prompt. */
 function projectSource(a: Attention, c: Context, key: number, value: number): void {
   let m = 0
-  for (const g of c.groups) if (g.prompt) m += g.sequences * (g.source ?? 0)
+  for (const g of c.groups) if (bringsSource(g)) m += g.sequences * (g.source ?? 0)
   if (m === 0) return
   const bias = (a.bias.key ? key : 0) + (a.bias.value ? value : 0)
   product(c, `${a.name}-kv`, { role: 'attention', m, n: key + value, k: a.source?.width ?? a.width, bias })
@@ -154,8 +160,8 @@ interface Attend {
   readonly causal: boolean
   readonly row: Row
   readonly seen: readonly Seen[]
-  /** Elements of new keys and values read per new row, where they differ from the cache's row (expanded latents). */
-  readonly freshElements?: number
+  /** Elements of one row that only scores need, only values need, and both do (a latent). */
+  readonly elements: { readonly key: number; readonly value: number; readonly shared: number }
   /** Further rows read as activations (a past that was expanded in this pass). */
   readonly expanded?: number
   /** Contiguous bytes of a gathered row. */
@@ -167,7 +173,8 @@ export function attend(c: Context, name: string, a: Attend): void {
   const { heads, kvHeads, headDim, valueDim, causal, row } = a
   const { store, fusion } = c.deployment
   const rowBytes = store.row(row)
-  const rowElements = a.freshElements ?? row.vectors.reduce((sum, v) => sum + v.count * v.length, 0)
+  const { key, value, shared } = a.elements
+  const rowElements = key + value + shared
   let pairs = 0
   let rectangle = 0
   let cached = 0
@@ -191,7 +198,11 @@ export function attend(c: Context, name: string, a: Attend): void {
   const queryRead = activationStream('read', (c.tokens * heads * headDim + fresh * rowElements) * width)
   const output = c.tokens * heads * valueDim
   const asActivations = a.expanded !== undefined
-  const codec = store.format.codec
+  const { codec, bits } = store.format
+  const { activations, stream } = c.deployment
+  // Scores and values run in 16 bits, unless the rows are stored as narrow as the arithmetic is.
+  const narrow = activations.bits < 16 && bits <= activations.bits
+  const { unit } = narrow ? activations : stream
   const cacheRead: Stream = asActivations
     ? activationStream('read', a.expanded * rowElements * width)
     : {
@@ -206,36 +217,50 @@ export function attend(c: Context, name: string, a: Attend): void {
   if (fusion === 'flash') {
     const matrix = 2 * pairs * heads * (headDim + valueDim)
     const vector = vectorWork.softmax * pairs * heads + output
-    emit(c, name, shape, matrix, vector, [queryRead, cacheRead, activationStream('write', output * width)])
+    emit(c, name, shape, matrix, vector, [queryRead, cacheRead, activationStream('write', output * width)], unit)
     return
   }
   const scores = rectangle * heads
   const matrices = heads * c.sequences
   const m = c.tokens / c.sequences
   const n = rectangle / c.tokens
-  const keyShare = headDim / (headDim + valueDim)
-  const [keysRead, valuesRead] = share(cacheRead, keyShare)
-  const freshKeys = c.tokens * heads * headDim + fresh * rowElements * keyShare
-  emit(c, `${name}-scores`, { kind: 'gemm', m, n, k: headDim, matrices }, 2 * scores * headDim, 0, [
-    activationStream('read', freshKeys * width),
-    keysRead,
-    activationStream('write', scores * width),
-  ])
+  const keys = key + shared
+  const values = value + shared
+  emit(
+    c,
+    `${name}-scores`,
+    { kind: 'gemm', m, n, k: headDim, matrices },
+    2 * scores * headDim,
+    0,
+    [
+      activationStream('read', (c.tokens * heads * headDim + fresh * keys) * width),
+      part(cacheRead, keys / rowElements),
+      activationStream('write', scores * width),
+    ],
+    unit,
+  )
   elementwise(c, `${name}-softmax`, scores, scores, vectorWork.softmax * scores)
-  emit(c, `${name}-values`, { kind: 'gemm', m, n: valueDim, k: n, matrices }, 2 * scores * valueDim, 0, [
-    activationStream('read', (scores + fresh * rowElements * (1 - keyShare)) * width),
-    valuesRead,
-    activationStream('write', output * width),
-  ])
+  emit(
+    c,
+    `${name}-values`,
+    { kind: 'gemm', m, n: valueDim, k: n, matrices },
+    2 * scores * valueDim,
+    0,
+    [
+      activationStream('read', (scores + fresh * values) * width),
+      part(cacheRead, values / rowElements),
+      activationStream('write', output * width),
+    ],
+    unit,
+  )
 }
 
-/** A stream cut in two. */
-function share(s: Stream, part: number): [Stream, Stream] {
-  const cut = (f: number): Stream => ({
+/** A share of a stream. */
+function part(s: Stream, share: number): Stream {
+  return {
     ...s,
-    bytes: s.bytes * f,
-    metadata: s.metadata * f,
-    ...(s.codes !== undefined && { codes: s.codes * f }),
-  })
-  return [cut(part), cut(1 - part)]
+    bytes: s.bytes * share,
+    metadata: s.metadata * share,
+    ...(s.codes !== undefined && { codes: s.codes * share }),
+  }
 }

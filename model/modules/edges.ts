@@ -23,7 +23,8 @@ export function embedding(e: Embedding, c: Context): void {
   for (const t of e.tables) {
     if (t.lookups === 0) continue
     width = Math.max(width, t.width)
-    const bytes = (c.tokens * t.lookups * t.width * f.bits) / 8 / tensor
+    // No more rows than the table has: like tokens are read once.
+    const bytes = (Math.min(c.tokens * t.lookups, t.rows) * t.width * f.bits) / 8 / tensor
     read += t.lookups
     streams.push({ owner: 'weights', way: 'read', bytes, metadata: 0, run: (t.width * f.bits) / 8 })
   }
@@ -34,6 +35,7 @@ export function embedding(e: Embedding, c: Context): void {
   collective(c, `${e.name}-all-reduce`, 'all-reduce', tensor, elements)
 }
 
+/** A convolution, whole on every rank. */
 export function convolution(v: Convolution, c: Context): void {
   const { weights, stream } = c.deployment
   const taps = (v.channels.input / v.groups) * v.kernel.reduce((a, b) => a * b, 1)
@@ -70,16 +72,16 @@ export function add(a: Add, c: Context): void {
   elementwise(c, a.name, 2 * elements, elements, elements)
 }
 
+/** A small projection, whole on every rank. */
 export function linear(l: Linear, c: Context): void {
   const m = l.tokens === 'all' ? c.tokens : c.sequences
-  const n = l.output / c.deployment.parallel.tensor
-  product(c, l.name, { role: l.role, m, n, k: l.input, bias: l.bias ? n : 0 })
+  product(c, l.name, { role: l.role, m, n: l.output, k: l.input, bias: l.bias ? l.output : 0 })
 }
 
 /** Only the positions that are asked for take the head; a tied head reads the token table. */
 export function head(h: Head, c: Context): void {
   const { tensor } = c.deployment.parallel
-  const n = h.vocabulary / tensor
+  const n = Math.ceil(h.vocabulary / tensor)
   product(c, h.name, { role: h.tied ? 'embedding' : 'head', m: c.logits, n, k: h.width, bias: h.bias ? n : 0 })
   collective(c, `${h.name}-all-gather`, 'all-gather', tensor, c.logits * n)
 }

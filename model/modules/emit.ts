@@ -60,11 +60,13 @@ interface Product {
   /** Bytes read and written in place of the usual m × k and m × n. */
   readonly input?: number
   readonly output?: number
+  /** Runs in 16 bits whatever the arithmetic of the linear layers. */
+  readonly wide?: boolean
   /** Further streams (a cache read by the product itself). */
   readonly streams?: readonly Stream[]
 }
 
-/** Roles that narrow arithmetic leaves alone: their products run in the format that they are stored in. */
+/** Roles that narrow arithmetic leaves alone: their products run in 16 bits. */
 const keepsItsFormat: ReadonlySet<Role> = new Set(['embedding', 'head', 'router'])
 
 /** A product with stored weights. */
@@ -73,7 +75,7 @@ export function product(c: Context, name: string, p: Product): void {
   const { m, n, k, matrices = 1, bias = 0 } = p
   if (m === 0 || n === 0 || matrices === 0) return
   const f = deployment.weights[p.role]
-  const wide = keepsItsFormat.has(p.role) && deployment.activations.bits < f.bits
+  const wide = (p.wide || keepsItsFormat.has(p.role)) && deployment.activations.bits < 16
   const operand = wide ? deployment.stream : deployment.activations
   const products = p.products ?? m * matrices
   const metadata = matrices * scaleBytes(f, n, k)
@@ -90,7 +92,7 @@ export function product(c: Context, name: string, p: Product): void {
     activationStream('write', ((p.output ?? products * n) * deployment.stream.bits) / 8),
   ]
   if (p.streams) streams.push(...p.streams)
-  emit(c, name, { kind: 'gemm', m, n, k, matrices }, 2 * products * n * k, 0, streams, wide ? f.unit : operand.unit)
+  emit(c, name, { kind: 'gemm', m, n, k, matrices }, 2 * products * n * k, 0, streams, operand.unit)
 }
 
 /** A kernel that reads and writes elements in order and does `flops` vector operations in all. */

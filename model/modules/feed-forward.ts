@@ -16,7 +16,7 @@ interface Dense {
 /** Up- and gate-projection as one product, the activation, the down-projection. */
 function dense(d: Dense, c: Context): void {
   const { tensor } = c.deployment.parallel
-  const hidden = d.hidden / tensor
+  const hidden = Math.ceil(d.hidden / tensor)
   const up = d.gated ? 2 * hidden : hidden
   const bias = d.bias ? up : 0
   product(c, `${d.name}-up`, { role: 'ffn', m: c.tokens, n: up, k: d.width, bias })
@@ -41,12 +41,12 @@ export function distinctExperts(experts: number, active: number, tokens: number)
 
 /**
  * Expected load of the busiest of `ranks` when `assignments` fall on them evenly: the expected maximum of independent
- * binomials, each approximated by a Poisson below 1000 per rank and by a normal above.
+ * binomials, each approximated by a Poisson below 200 per rank and by a normal above.
  */
 export function busiestLoad(assignments: number, ranks: number): number {
   if (ranks === 1) return assignments
   const mean = assignments / ranks
-  if (mean > 1000) {
+  if (mean > 200) {
     // Expected maximum of n standard normals (Blom's approximation).
     return Math.min(assignments, mean + Math.sqrt(mean * (1 - 1 / ranks)) * normalQuantile(1 - 0.5264 ** (1 / ranks)))
   }
@@ -77,7 +77,7 @@ export function mixtureOfExperts(e: MixtureOfExperts, c: Context): void {
   // With attention data-parallel, tokens travel to their experts and back; else every rank already has all tokens.
   const wide = replicas(c.deployment) > 1
   const inner = e.latent ?? e.width
-  const sent = c.tokens * e.active * inner
+  const sent = (c.tokens * e.active * inner) / tensor
   if (wide) collective(c, `${e.name}-dispatch`, 'all-to-all', expert, sent)
   routed(e, c, inner)
   if (wide) collective(c, `${e.name}-combine`, 'all-to-all', expert, sent)
@@ -91,7 +91,7 @@ export function mixtureOfExperts(e: MixtureOfExperts, c: Context): void {
 function routed(e: MixtureOfExperts, c: Context, inner: number): void {
   const { tensor, expert } = c.deployment.parallel
   const own = e.experts / expert
-  const hidden = e.hidden / Math.max(1, tensor / expert)
+  const hidden = Math.ceil(e.hidden / Math.max(1, tensor / expert))
   const up = e.gated ? 2 * hidden : hidden
   const products = busiestLoad(c.allTokens * e.active, expert)
   const matrices = distinctExperts(own, e.active / expert, (products * expert) / e.active)

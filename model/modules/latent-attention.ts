@@ -1,10 +1,9 @@
 // Multi-head latent attention: expanded to ordinary heads where a prompt is read, absorbed into the latent where tokens
 // are decoded (DeepSeek-V2, arXiv 2405.04434, section 2.1), with V3.2's sparse indexer where there is one.
 import type { LatentAttention } from '../architecture.ts'
-import { type Row, regionsOf, type Selection } from '../cache.ts'
+import { type Row, regionsOf, type Selection, seenAtMost } from '../cache.ts'
 import type { Operator, Stream } from '../operator.ts'
-import { pastTokens } from '../workload.ts'
-import { appendRows, attend, selected } from './attention.ts'
+import { appendRows, attend } from './attention.ts'
 import {
   activationStream,
   type Context,
@@ -34,10 +33,10 @@ export function topkSelection(size: number): Selection {
   return {
     name: `top-${size}`,
     holds: (tokens) => tokens,
-    select: (regions, group) => {
+    thin: (regions, group, mask) => {
       const attended = regions.reduce((sum, r) => sum + r.attended, 0)
-      if (attended <= size) return [...regions]
-      const keep = size / attended
+      const keep = seenAtMost(group, mask, size) / group.query / attended
+      if (keep >= 1) return [...regions]
       return regions.map((r) => ({
         ...r,
         copies: r.copies * r.sharers,
@@ -91,8 +90,8 @@ function down(a: LatentAttention, c: Context): void {
 }
 
 function seen(a: LatentAttention, c: Context) {
-  const selections = [...(a.indexer ? [topkSelection(a.indexer.topk)] : []), ...c.deployment.selections]
-  return c.groups.map((group) => ({ group, regions: selected(group, true, { kind: 'full' }, selections) }))
+  const selections = [...c.deployment.selections, ...(a.indexer ? [topkSelection(a.indexer.topk)] : [])]
+  return c.groups.map((group) => ({ group, regions: regionsOf(group, true, selections) }))
 }
 
 /** Prompts: latents (the past's too) are expanded to keys and values per head. */
@@ -112,8 +111,8 @@ function expanded(a: LatentAttention, c: Context, heads: number): void {
     streams: cached,
   })
   const headDim = a.nopeDim + a.ropeDim
-  // A new row has every head's key and value, and one rotated key that all heads use.
-  const freshElements = heads * (a.nopeDim + a.valueDim) + a.ropeDim
+  // An expanded row has every head's key and value, and one rotated key that all heads use.
+  const elements = { key: heads * a.nopeDim + a.ropeDim, value: heads * a.valueDim, shared: 0 }
   attend(c, a.name, {
     heads,
     kvHeads: heads,
@@ -122,7 +121,7 @@ function expanded(a: LatentAttention, c: Context, heads: number): void {
     causal: true,
     row: latentRow(a),
     seen: seen(a, c),
-    freshElements,
+    elements,
     expanded: past,
   })
 }
@@ -130,7 +129,8 @@ function expanded(a: LatentAttention, c: Context, heads: number): void {
 /** Decoding: the query is taken into the latent space, and one latent row serves every head as key and as value. */
 function absorbed(a: LatentAttention, c: Context, heads: number): void {
   const { tokens } = c
-  product(c, `${a.name}-absorb-key`, { role: 'attention', m: tokens, n: a.kvRank, k: a.nopeDim, matrices: heads })
+  const absorb = { role: 'attention', m: tokens, matrices: heads, wide: true } as const
+  product(c, `${a.name}-absorb-key`, { ...absorb, n: a.kvRank, k: a.nopeDim })
   attend(c, a.name, {
     heads,
     kvHeads: 1,
@@ -138,10 +138,11 @@ function absorbed(a: LatentAttention, c: Context, heads: number): void {
     valueDim: a.kvRank,
     causal: true,
     row: latentRow(a),
+    elements: { key: a.ropeDim, value: 0, shared: a.kvRank },
     seen: seen(a, c),
     ...(a.indexer && { run: c.deployment.store.row(latentRow(a)).bytes }),
   })
-  product(c, `${a.name}-absorb-value`, { role: 'attention', m: tokens, n: a.valueDim, k: a.kvRank, matrices: heads })
+  product(c, `${a.name}-absorb-value`, { ...absorb, n: a.valueDim, k: a.kvRank })
 }
 
 /** The indexer scores every token of the past for every new one and keeps the best. It is replicated on every rank. */
@@ -157,9 +158,12 @@ function index(a: LatentAttention, i: NonNullable<LatentAttention['indexer']>, c
   let cached = 0
   const rows: Extract<Operator['shape'], { kind: 'attention' }>['rows'][number][] = []
   for (const g of c.groups) {
-    const kv = pastTokens(g) + (g.query + 1) / 2
+    let kv = 0
+    for (const r of regionsOf(g, true, deployment.selections)) {
+      kv += r.attended
+      if (!r.fresh) cached += r.read * r.copies
+    }
     pairs += g.sequences * g.query * kv
-    for (const r of regionsOf(g, true)) if (!r.fresh) cached += r.read * r.copies
     rows.push({ sequences: g.sequences, query: g.query, kv })
   }
   const width = streamBytes(c)

@@ -84,7 +84,7 @@ export function recurrence(m: Mamba2 | DeltaNet, c: Context): void {
 function convolve(m: Mamba2 | DeltaNet, c: Context, channels: number): void {
   const width = streamBytes(c)
   const kept = channels * (m.kernel - 1) * width
-  const weightBits = c.deployment.weights.recurrence.bits
+  const weightBits = c.deployment.weights.convolution.bits
   const outputs = c.tokens * channels
   const before = c.groups.reduce((sum, g) => sum + (resumed(g) ? g.sequences : 0), 0)
   const streams: Stream[] = [
@@ -132,5 +132,6 @@ function update(m: Mamba2 | DeltaNet, c: Context): void {
       { owner: 'kv', way: 'read', bytes: before * state, metadata: 0 },
       { owner: 'kv', way: 'write', bytes: c.sequences * state, metadata: 0 },
     ],
+    c.deployment.stream.unit,
   )
 }

@@ -21,13 +21,16 @@ function count(group: Sequences, sees: (query: number, key: number) => boolean) 
   return { pairs, pastRows: rows.size }
 }
 
-function selected(group: Sequences, selection: Selection) {
-  const regions = selection.select(regionsOf(group, true), group)
+function selected(group: Sequences, ...selections: Selection[]) {
+  const regions = regionsOf(group, true, selections)
   return {
     pairs: regions.reduce((sum, r) => sum + r.attended, 0) * group.query,
     pastRows: regions.filter((r) => !r.fresh).reduce((sum, r) => sum + r.read, 0),
   }
 }
+
+const inWindow = (w: number) => (q: number, k: number) => q - k < w
+const inChunk = (c: number) => (q: number, k: number) => Math.floor(q / c) === Math.floor(k / c)
 
 const groups = fc
   .tuple(fc.array(fc.integer({ min: 1, max: 30 }), { maxLength: 3 }), fc.integer({ min: 1, max: 25 }))
@@ -41,8 +44,8 @@ const groups = fc
 describe('selections see what the mask sees', () => {
   const size = fc.integer({ min: 1, max: 40 })
   it.each([
-    ['window', windowSelection, (w: number) => (q: number, k: number) => q - k < w],
-    ['chunk', chunkSelection, (w: number) => (q: number, k: number) => Math.floor(q / w) === Math.floor(k / w)],
+    ['window', windowSelection, inWindow],
+    ['chunk', chunkSelection, inChunk],
   ] as const)('%s', (_, selection, mask) => {
     fc.assert(
       fc.property(groups, size, (group, n) => {
@@ -55,19 +58,63 @@ describe('selections see what the mask sees', () => {
     )
   })
 
-  it('leaves everything alone where it is wider than the context', () => {
-    const group = { sequences: 2, query: 3, logits: 1, past: [{ tokens: 5, copies: 2, sharers: 1 }] }
-    const all = regionsOf(group, true)
-    expect(windowSelection(100).select(all, group)).toEqual(all)
-    expect(chunkSelection(100).select(all, group)).toEqual(all)
-    expect(topkSelection(100).select(all, group)).toEqual(all)
+  it('together, in any order', () => {
+    fc.assert(
+      fc.property(groups, size, size, size, fc.boolean(), (group, w, v, c, chunked) => {
+        const both = chunked ? [windowSelection(w), chunkSelection(c)] : [windowSelection(w), windowSelection(v)]
+        const brute = count(group, (q, k) => inWindow(w)(q, k) && (chunked ? inChunk(c) : inWindow(v))(q, k))
+        for (const order of [both, [...both].reverse()]) {
+          const ours = selected(group, ...order)
+          expect(ours.pairs).toBeCloseTo(brute.pairs, 6)
+          expect(ours.pastRows).toBe(brute.pastRows)
+        }
+      }),
+      { numRuns: 1000 },
+    )
   })
 
-  it('gathers the best rows for each sharer by itself', () => {
+  it('in both directions where nothing is causal', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 40 }), size, fc.boolean(), (query, n, chunked) => {
+        let pairs = 0
+        for (let i = 0; i < query; i++)
+          for (let j = 0; j < query; j++) if (chunked ? inChunk(n)(i, j) : Math.abs(i - j) < n) pairs++
+        const group = { sequences: 1, query, logits: 1, past: [] }
+        const [fresh] = regionsOf(group, false, [chunked ? chunkSelection(n) : windowSelection(n)])
+        expect((fresh?.attended ?? 0) * query).toBeCloseTo(pairs, 6)
+      }),
+    )
+  })
+
+  it('refuses chunks that do not nest', () => {
+    const group = { sequences: 1, query: 1, logits: 1, past: [] }
+    expect(() => regionsOf(group, true, [chunkSelection(8), chunkSelection(12)])).toThrow('a multiple of the other')
+    expect(() => regionsOf(group, true, [chunkSelection(12), chunkSelection(4)])).not.toThrow()
+  })
+
+  it('choose the best rows of what each query sees', () => {
+    fc.assert(
+      fc.property(groups, size, size, (group, k, w) => {
+        const past = group.past.reduce((sum, s) => sum + s.tokens, 0)
+        let pairs = 0
+        for (let q = past; q < past + group.query; q++) pairs += Math.min(q + 1, w, k)
+        expect(selected(group, windowSelection(w), topkSelection(k)).pairs).toBeCloseTo(pairs, 6)
+      }),
+    )
+  })
+
+  it('gather the best rows for each sharer by itself', () => {
     const group = { sequences: 4, query: 1, logits: 1, past: [{ tokens: 99, copies: 1, sharers: 4 }] }
-    const [past] = topkSelection(10).select(regionsOf(group, true), group)
+    const [past] = regionsOf(group, true, [topkSelection(10)])
     expect(past).toMatchObject({ copies: 4, sharers: 1 })
     expect((past?.read ?? 0) * 4).toBeCloseTo(4 * 9.9)
+  })
+
+  it('leave everything alone where they are wider than the context', () => {
+    const group = { sequences: 2, query: 3, logits: 1, past: [{ tokens: 5, copies: 2, sharers: 1 }] }
+    for (const s of [windowSelection(100), chunkSelection(100), topkSelection(100)]) {
+      expect(regionsOf(group, true, [s])).toEqual(regionsOf(group, true))
+    }
   })
 })
 

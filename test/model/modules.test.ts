@@ -80,6 +80,25 @@ describe('latent attention', () => {
   })
 })
 
+describe('unfused latent attention', () => {
+  it('reads the row for the scores, and the latent again for the values', () => {
+    const mla = {
+      kind: 'latent-attention',
+      name: 'mla',
+      width: 16,
+      heads: 4,
+      kvRank: 8,
+      nopeDim: 3,
+      ropeDim: 2,
+      valueDim: 3,
+      bias: false,
+    } as const
+    const { named } = run([mla], workload.decode(1, 10), { fusion: 'unfused' })
+    const kv = (name: string) => named(name).streams.find((s) => s.owner === 'kv')?.bytes
+    expect([kv('mla-scores'), kv('mla-values')]).toEqual([10 * 10 * 2, 10 * 8 * 2])
+  })
+})
+
 describe('recurrent layers', () => {
   const mamba: Mamba2 = {
     kind: 'mamba2',
@@ -120,6 +139,33 @@ describe('recurrent layers', () => {
     let counted = 0
     for (let s = 0; s < 3; s++) for (let e = 0; e < state; e++) counted += name === 'mamba' ? 5 : 7
     expect(flops).toBe(counted)
+  })
+  it.each([
+    ['mamba', mamba],
+    ['delta', delta],
+  ] as const)('%s scans a prompt in chunks with matrix work', (name, m) => {
+    // One chunk of 6 tokens, product by product: (rows, contracted, columns) of each small matrix.
+    const q = 6
+    const products =
+      m.kind === 'mamba2'
+        ? [
+            ...Array(m.groups).fill([q, m.state, q]),
+            ...Array(m.heads).fill([q, q, m.headDim]),
+            ...Array(2 * m.heads).fill([q, m.state, m.headDim]),
+          ]
+        : Array(m.valueHeads)
+            .fill([
+              ...Array(2).fill([q, m.keyDim, q]),
+              [q, q, m.keyDim],
+              ...Array(2).fill([q, q, m.valueDim]),
+              ...Array(3).fill([q, m.keyDim, m.valueDim]),
+            ])
+            .flat()
+    let macs = 0
+    for (const [i, j, k] of products) for (let a = 0; a < i * j * k; a++) macs++
+    // Forward substitution of a triangular q × q system against the identity: a third of a product.
+    const substitution = m.kind === 'mamba2' ? 0 : (m.valueHeads * q ** 3) / 3
+    expect(run([m], workload.prefill(1, q)).named(`${name}-state`).matrix).toBeCloseTo(2 * macs + substitution, 6)
   })
   it('begins a prompt with no state to read', () => {
     const { total } = run([mamba], workload.prefill(3, 20))
@@ -202,6 +248,33 @@ describe('mixtures of experts', () => {
     }
     expect(busiestLoad(10, 1)).toBe(10)
   })
+  it('loads more with more, without a jump', () => {
+    for (let mean = 1; mean < 2000; mean += 3) {
+      const [less, more] = [busiestLoad(8 * mean, 8), busiestLoad(8 * (mean + 1), 8)]
+      expect(less).toBeGreaterThanOrEqual(mean)
+      expect(more).toBeGreaterThan(less)
+      expect(more / less).toBeLessThan(1.02 + 1.5 / mean)
+    }
+  })
+  it('gives each replica whole sequences, and the experts all tokens', () => {
+    const layers = [attention(), moe]
+    const at = (batch: number) => {
+      const d = deploy(architecture([layers]), { parallel: { expert: 4 } })
+      const w = workload.decode(batch, 20)
+      const operators = pass(d, w)
+      const kv = operators.reduce((sum, o) => addBytes(sum, o), noBytes()).kv_read
+      const experts = operators.find((o) => o.name === 'moe-up')?.matrix ?? 0
+      return { kv, experts, held: memory(d, w, operators).kv }
+    }
+    const row = 2 * 2 * 3 * 2
+    expect(at(1)).toMatchObject({ kv: 20 * row, held: 21 * row })
+    expect(at(4)).toMatchObject({ kv: 20 * row, held: 21 * row })
+    expect(at(5)).toMatchObject({ kv: 2 * 20 * row, held: 2 * 21 * row })
+    expect(at(4).experts).toBeGreaterThan(at(1).experts)
+    // A prefix that sixteen leaves share is read by each of four replicas whole.
+    const tree = run(layers, workload.tree(1, 16, 100, 5), { parallel: { expert: 4 } })
+    expect(tree.total.kv_read).toBe((100 + 4 * 5) * row)
+  })
   it('spreads experts over ranks, and tokens travel where attention is data-parallel', () => {
     const own = run([moe], workload.decode(64, 4), { parallel: { tensor: 1, expert: 4 } })
     expect(own.named('moe-dispatch').shape).toMatchObject({ type: 'all-to-all', devices: 4, message: 16 * 2 * 8 * 2 })
@@ -266,6 +339,10 @@ describe('tensor parallelism', () => {
     expect(memory(deployment, w, pass(deployment, w)).weights).toBe(held)
   })
   it.each([
+    [{ tensor: -2 }, /tp: expected a whole number from 1, got -2/],
+    [{ tensor: 0.5 }, /tp: expected a whole number/],
+    [{ pipeline: 0 }, /pp: expected a whole number/],
+    [{ expert: 0 }, /ep: expected a whole number/],
     [{ tensor: 3 }, /tp: expected a divisor of the 4 heads/],
     [{ pipeline: 2 }, /pp: expected at most the 1 layers/],
     [{ expert: 2 }, /ep: tiny has no experts/],

@@ -119,6 +119,10 @@ describe('attention counts what a loop counts', () => {
     expect(step.some((o) => o.name === 'cross-kv')).toBe(false)
     expect(bytes(find(step, 'cross'), 'kv', 'read')).toBe(2 * 10 * row)
     expect(find(step, 'cross').matrix).toBe(2 * 2 * 10 * 4 * (3 + 3))
+    // A later chunk of the prompt finds them written.
+    const later = pass(d, workload.prefill(2, 3, 5, 10))
+    expect(later.some((o) => o.name === 'cross-kv')).toBe(false)
+    expect(bytes(find(later, 'cross'), 'kv', 'read')).toBe(2 * 10 * row)
   })
 })
 

@@ -287,6 +287,18 @@ describe('encoder-decoders and encoders', () => {
       0,
     )
   })
+  it('encodes before the first token, and once', async () => {
+    const whisper = await loadModel('whisper-large-v3')
+    const base: Query = { architecture: whisper, machine: named('t4'), audio: 30 }
+    const encode = ask({ ...base, phase: 'encode' })
+    const prompt = ask({ ...base, phase: 'prefill', context: 4 })
+    expect(prompt.time_to_first_token_s).toBeCloseTo(encode.expected_s + prompt.expected_s, 12)
+    const whole = ask({ ...base, context: 4, newTokens: 10 })
+    expect(whole.time_to_first_token_s).toBe(prompt.time_to_first_token_s)
+    expect(whole.total?.bound_s).toBeGreaterThan(encode.bound_s + prompt.bound_s)
+    expect(whole.real_time_factor).toBeCloseTo((whole.total?.expected_s ?? 0) / 30, 12)
+    expect(ask(base).real_time_factor).toBeNull()
+  })
   it('encodes audio', async () => {
     const whisper = await loadModel('whisper-large-v3')
     const p = ask({ architecture: whisper, machine: named('t4'), phase: 'encode', audio: 30 })
@@ -306,7 +318,68 @@ describe('encoder-decoders and encoders', () => {
   })
 })
 
+describe('windows', () => {
+  it('narrow what a layer sees, and never widen it', async () => {
+    const gemma = await loadModel('gemma-3-27b')
+    for (const [phase, context] of [
+      ['prefill', 131072],
+      ['decode', 131072],
+    ] as const) {
+      const plain = ask({ architecture: gemma, machine: named('h200'), phase, context })
+      for (const tokens of ['512', '4k', '32k', '1M']) {
+        const p = ask({
+          architecture: gemma,
+          machine: named('h200'),
+          phase,
+          context,
+          methods: [parseMethod(`window:tokens=${tokens}`)],
+        })
+        expect(p.flops).toBeLessThanOrEqual(plain.flops)
+        expect(p.bytes.kv_read).toBeLessThanOrEqual(plain.bytes.kv_read)
+        expect(p.memory.kv).toBeLessThanOrEqual(plain.memory.kv)
+      }
+    }
+  })
+  it('reach latents, and say what they do not reach', async () => {
+    const methods = [parseMethod('window:tokens=4k')]
+    const v32 = ask({ architecture: await loadModel('deepseek-v3.2'), machine: named('b300'), context: 65536, methods })
+    expect(v32.bytes.kv_read).toBeLessThan(v32.baseline?.bytes.kv_read ?? 0)
+    expect(v32.memory.kv).toBeLessThan((v32.baseline?.memory.kv ?? 0) / 10)
+    const hybrid = ask({
+      architecture: await loadModel('qwen3.5-35b-a3b'),
+      machine: named('h200'),
+      context: 65536,
+      methods,
+    })
+    expect(hybrid.warnings.join()).toMatch(/keep a state and no rows/)
+    const bert = await loadModel('bert-base')
+    expect(() => predict({ architecture: bert, machine: named('t4'), methods })).toThrow(/bert-base has none/)
+  })
+})
+
 describe('machines', () => {
+  it('run every model in a format that they have', async () => {
+    for (const name of ['bert-base', 't5-large', 'deepseek-v3', 'qwen3-32b-nvfp4', 'llama-3.1-8b', 'mixtral-8x7b']) {
+      const a = await loadModel(name)
+      for (const m of machines) ask({ architecture: a, machine: m, context: 100 })
+    }
+    const int8 = ask({
+      architecture: await loadModel('llama-3.1-8b'),
+      machine: named('t4'),
+      deployment: { activations: format('int8') },
+    })
+    expect(new Set(int8.operators.map((o) => o.unit))).toEqual(new Set(['int8', 'fp16']))
+  })
+  it('compute kept weights in 16 bits where the release was narrower', async () => {
+    const v3 = await loadModel('deepseek-v3')
+    const unit = (deployment: DeploymentOptions) =>
+      ask({ architecture: v3, machine: named('h200'), deployment }).arithmetic.unit
+    expect([unit({}), unit({ weights: format('bf16') }), unit({ weights: format('int4') })]).toEqual([
+      'fp8',
+      'bf16',
+      'bf16',
+    ])
+  })
   it('can be asked about, every one', () => {
     for (const m of machines) {
       const p = ask({ architecture: architectures[0] as never, machine: m, context: 100 })
