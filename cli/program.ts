@@ -8,7 +8,7 @@ const examples = `
 Examples:
   memwall predict llama-2-7b --on a100-80gb-sxm
   memwall predict llama-3.1-70b --on h100-sxm --tp 4 --phase prefill --context 8k
-  memwall predict ./my-model/config.json --on rtx-4090 --weights int4 --plot roofline.png
+  memwall predict ./my-model --on rtx-4090 --weights int4 --plot roofline.png
   memwall compare mixtral-8x7b --on h100-sxm,h200,mi300x --batch 16 --json
   memwall show machine h200`
 

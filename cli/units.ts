@@ -17,8 +17,8 @@ export function digits(value: number): string {
 function prefixed(value: number, base: number, prefixes: readonly string[], unit: string): string {
   let scaled = value
   let i = 0
-  // Rounding first: 999.7 MB is 1.00 GB, not 1000 MB.
-  while (Number(Math.abs(scaled).toPrecision(3)) >= base && i < prefixes.length - 1) {
+  // Rounding first: 999.7 MB is 1.00 GB, not 1000 MB; and 1023 MiB is 0.999 GiB, not 1020 MiB.
+  while (Number(Math.abs(scaled).toPrecision(3)) >= 1000 && i < prefixes.length - 1) {
     scaled /= base
     i++
   }

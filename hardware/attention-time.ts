@@ -153,16 +153,22 @@ function inlineEcc({ memory }: Machine): boolean {
   return share > 0.93 && share < 0.945
 }
 
-/**
- * Seconds of one attention kernel with its cache write. `element` is the bytes of one stored key or value element;
- * decode finds them in the last-level cache only where `warm` (no layer's keys stay there from step to step); `terms`, where given, receives the parts.
- */
+/** Keys and values as the cache holds them. */
+export interface StoredKeys {
+  /** Bytes of one element. */
+  readonly element: number
+  /** Bytes of one token and key head, values included; of a latent that serves as both, once. */
+  readonly row: number
+  /** Whether the last-level cache holds them: in a model no layer's keys stay there from step to step. */
+  readonly warm?: boolean
+}
+
+/** Seconds of one attention kernel with its cache write; `terms`, where given, receives the parts. */
 export function attentionTime(
   shape: AttentionShape,
-  element: number,
+  stored: StoredKeys,
   facts: AttentionFacts,
   constants: AttentionConstants,
-  warm = false,
   terms?: AttentionTerms,
 ): number {
   if (terms) {
@@ -170,8 +176,8 @@ export function attentionTime(
     terms.compute = 0
     terms.memory = 0
   }
-  const decode = decodeTime(shape, element, facts, constants.decode, warm, terms)
-  return decode + prefillTime(shape, element, facts, constants.prefill, decode > 0, terms)
+  const decode = decodeTime(shape, stored, facts, constants.decode, terms)
+  return decode + prefillTime(shape, stored, facts, constants.prefill, decode > 0, terms)
 }
 
 /** Blocks that fit a unit at once: shared memory grew with the matrix rate, and FlashAttention-3 keeps one. */
@@ -227,10 +233,9 @@ function extraKernels(group: number, batch: number, kvHeads: number, small: bool
 
 function decodeTime(
   shape: AttentionShape,
-  element: number,
+  stored: StoredKeys,
   facts: AttentionFacts,
   k: DecodeConstants,
-  warm: boolean,
   terms: AttentionTerms | undefined,
 ): number {
   const { heads, kvHeads, headDim, valueDim, rows } = shape
@@ -248,7 +253,7 @@ function decodeTime(
   }
   if (batch === 0) return 0
 
-  const small = element < 2
+  const small = stored.element < 2
   const width = keysPerTile(facts.asynchronous, headDim)
   const perUnit = resident(facts, headDim)
   const matrix = k.matrix * decodeTile(shape, width, small, facts)
@@ -277,9 +282,9 @@ function decodeTime(
   const kernels = 2 + extra + (most > 1 ? 1 : 0)
   const copied = extra > 0 && !facts.asynchronous ? 6 : 2
   const queryBytes = queries * heads * (headDim + valueDim)
-  const side = queryBytes * (copied + (most > 1 ? 2 * most : 0)) + queries * kvHeads * (headDim + valueDim) * element
-  const stored = keys * kvHeads * (headDim + valueDim) * element
-  const memory = ((warm ? 0 : stored) + side) / (facts.bandwidth * k.memory)
+  const side = queryBytes * (copied + (most > 1 ? 2 * most : 0)) + queries * kvHeads * stored.row
+  const read = stored.warm ? 0 : keys * kvHeads * stored.row
+  const memory = (read + side) / (facts.bandwidth * k.memory)
   const launch = (kernels * k.launch + (most > 1 ? most * k.split : 0)) / facts.clock
   if (terms) add(terms, launch, compute + k.start / facts.clock, memory)
   return launch + k.start / facts.clock + softMaximum(compute, memory)
@@ -293,7 +298,7 @@ function softMaximum(a: number, b: number): number {
 /** Work of all prefill rows in one grid; `fused` where decode rows already paid the launch. */
 function prefillTime(
   shape: AttentionShape,
-  element: number,
+  stored: StoredKeys,
   facts: AttentionFacts,
   k: PrefillConstants,
   fused: boolean,
@@ -319,7 +324,7 @@ function prefillTime(
 
   const dims = 16 * Math.ceil(headDim / 16) + 16 * Math.ceil(valueDim / 16)
   const pairs = tileRows * tileKeys
-  const small = element < 2
+  const small = stored.element < 2
   const unpack = small && !facts.asynchronous ? (tileKeys * dims) / k.unpack : 0
   const spill = small && headDim > 128 ? k.wide : 1
   const matrix = (k.matrix * 2 * pairs * dims) / facts.matrix

@@ -45,15 +45,13 @@ const ideal: Constants = {
   interval: [1, 1],
 }
 
+const { interval, ...rest } = globalConstants.constants
+const globalSet: Constants = { ...rest, interval: [interval[0] ?? 1, interval[1] ?? 1] }
+
+/** The machine with the constants of the calibration asked for. Throws RangeError where nothing was measured. */
 export function profileOf(machine: Machine, calibration: Calibration = 'global'): Profile {
   if (calibration === 'measured') {
     throw new RangeError(`calibration: nothing was measured on ${machine.name}; expected global or none`)
   }
-  const { interval, ...constants } = globalConstants.constants
-  const [low = 1, high = 1] = interval
-  return {
-    machine,
-    constants: calibration === 'none' ? ideal : { ...constants, interval: [low, high] },
-    calibration,
-  }
+  return { machine, constants: calibration === 'none' ? ideal : globalSet, calibration }
 }

@@ -48,6 +48,31 @@ const linearRoles: readonly Role[] = ['attention', 'recurrence', 'ffn', 'experts
 
 /** A deployment of the architecture: as released, but for the options. Units: none; throws where ranks do not divide. */
 export function deploy(architecture: Architecture, options: DeploymentOptions = {}): Deployment {
+  const last = lastDeployed.get(architecture)
+  if (last && sameOptions(last.options, options)) return last.deployment
+  const deployment = newDeployment(architecture, options)
+  // Copied: a caller may change its own object and ask again.
+  lastDeployed.set(architecture, { options: { ...options, parallel: { ...options.parallel } }, deployment })
+  return deployment
+}
+
+/** A sweep asks for the same deployment again and again: what is derived from it is then derived once. */
+const lastDeployed = new WeakMap<Architecture, { options: DeploymentOptions; deployment: Deployment }>()
+
+function sameOptions(a: DeploymentOptions, b: DeploymentOptions): boolean {
+  const { parallel: p = {}, ...of } = a
+  const { parallel: q = {}, ...and } = b
+  return shallowlyEqual(of, and) && shallowlyEqual(p, q)
+}
+
+function shallowlyEqual(a: object, b: object): boolean {
+  const keys = Object.keys(a)
+  if (keys.length !== Object.keys(b).length) return false
+  for (const key of keys) if ((a as never)[key] !== (b as never)[key]) return false
+  return true
+}
+
+function newDeployment(architecture: Architecture, options: DeploymentOptions): Deployment {
   const released = format(architecture.dtype)
   const activations = options.activations ?? format(releasedActivations(architecture, options))
   const narrow = activations.bits < 16

@@ -190,6 +190,7 @@ function withFormats(query: Query, warnings: string[]): DeploymentOptions {
 
 /** What an option asked for cannot reach: states under `--kv`, layers without a causal past under selections. */
 function untouched(d: Deployment, query: Query): string[] {
+  if (!query.deployment?.kv && d.selections.length === 0) return []
   const layers = (touches: (m: Module) => boolean) =>
     d.architecture.stacks.flatMap((s) =>
       s.groups.filter((g) => g.modules.some(touches)).map((g) => `${s.name} layers ${layerLabel(g.layers)}`),

@@ -4,10 +4,11 @@ import { loadPaper, type PaperName, paperNames, papers } from '../../simulate/re
 import { UsageError } from '../errors.ts'
 import { plotFile } from '../options.ts'
 import { checkOutput, outputOptions, print } from '../output.ts'
+import { wrap } from '../table.ts'
 
 const help = `
 Papers:
-${paperNames.map((name) => `  ${name.padEnd(20)} ${papers[name].title}`).join('\n')}`
+${paperNames.map((name) => [name, ...wrap(papers[name].title, 72).map((line) => `  ${line}`)].map((line) => `  ${line}`).join('\n')).join('\n')}`
 
 export function command() {
   return new Command('reproduce')

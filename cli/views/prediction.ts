@@ -53,24 +53,25 @@ export function methodLabel({ name, options }: Prediction['methods'][number]): s
 }
 
 const constants = {
-  none: 'no overheads',
   global: 'constants of other machines',
   measured: 'constants measured on it',
 } as const
+
+/** How sure `expected` is, and where its constants come from. */
+function expectation({ calibration, interval_s }: Prediction): string {
+  if (calibration === 'none') return 'the bound itself: no overheads'
+  return `90 % within ${units.durationRange(...interval_s)} (${constants[calibration]})`
+}
 
 type Fact = readonly [label: string, value: string]
 
 function facts(p: Prediction, roles: string): Fact[] {
   const { duration, bytes } = units
-  const [low, high] = p.interval_s
   const { unit, peak, ridge } = p.arithmetic
   const b = p.bytes
   const perToken = p.time_per_output_token_s
   return [
-    [
-      'expected',
-      `${duration(p.expected_s)}, 90 % within ${units.durationRange(low, high)} (${constants[p.calibration]})`,
-    ],
+    ['expected', `${duration(p.expected_s)}, ${expectation(p)}`],
     ['bound', `${duration(p.bound_s)}, each operator at its roof; floor ${duration(p.floor_s)}, all overlapped`],
     [
       'throughput',
