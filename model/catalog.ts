@@ -1,5 +1,5 @@
 // The known models by name and alias: a row says which family file has the preset. No file is loaded until its model is
-// asked for. A preset is a config like any user's: importConfig reads both.
+// asked for. A preset is a config like any user's: both are read the same way.
 import type { Architecture } from './architecture.ts'
 import { nearest } from './nearest.ts'
 import type { Presets } from './presets/sizes.ts'
@@ -233,8 +233,8 @@ function named(key: string): ModelName | undefined {
 export async function loadModel(spelling: string): Promise<Architecture> {
   const name = modelName(spelling)
   if (name === undefined) throw new RangeError(unknownModel(spelling))
-  const [{ presets }, { importConfig }] = await Promise.all([table[name].load(), import('./import/config.ts')])
-  return importConfig(presets[name], name)
+  const [{ presets }, { loadConfig }] = await Promise.all([table[name].load(), import('./import/load.ts')])
+  return loadConfig(presets[name], name)
 }
 
 function unknownModel(spelling: string): string {

@@ -1,101 +1,55 @@
-// A Hugging Face `config.json` becomes an Architecture. The family's reader does the work; this file finds the reader,
-// steps into a wrapper's language part and gives the account of what was read.
+// A Hugging Face `config.json` becomes an Architecture, at once: every reader is here. Where one may wait, load.ts loads
+// only the reader that the config needs.
 import type { Architecture } from '../architecture.ts'
-import type { FormatName } from '../format.ts'
-import type { Draft } from './blocks.ts'
-import { familyDefaults } from './defaults.ts'
-import { familyName, familyOf } from './families.ts'
-import { ConfigError, Fields, isObject, shown } from './fields.ts'
-import { generic, genericNeeds } from './generic.ts'
-import { released } from './quantization.ts'
+import * as bart from './bart.ts'
+import * as cohere from './cohere.ts'
+import * as dbrx from './dbrx.ts'
+import * as deepseek from './deepseek.ts'
+import * as encoder from './encoder.ts'
+import type { Modules } from './families.ts'
+import * as gemma from './gemma.ts'
+import * as generic from './generic.ts'
+import * as glm from './glm.ts'
+import * as gpt from './gpt.ts'
+import * as granite from './granite.ts'
+import * as hybrid from './hybrid.ts'
+import * as llama from './llama.ts'
+import * as llama4 from './llama4.ts'
+import * as olmo from './olmo.ts'
+import * as openai from './openai.ts'
+import * as phi from './phi.ts'
+import * as qwen from './qwen.ts'
+import { readConfig } from './read.ts'
+import * as t5 from './t5.ts'
+import * as vit from './vit.ts'
+import * as whisper from './whisper.ts'
 
 export { ConfigError } from './fields.ts'
 
+const modules = {
+  bart,
+  cohere,
+  dbrx,
+  deepseek,
+  encoder,
+  gemma,
+  generic,
+  glm,
+  gpt,
+  granite,
+  hybrid,
+  llama,
+  llama4,
+  olmo,
+  openai,
+  phi,
+  qwen,
+  t5,
+  vit,
+  whisper,
+} satisfies Modules
+
 /** Reads a config. Throws a ConfigError of one line where it cannot, or where the config contradicts itself. */
 export function importConfig(json: unknown, name: string): Architecture {
-  if (!isObject(json)) throw new ConfigError(`expected a JSON object, got ${shown(json)} in config of ${name}`)
-  const top = new Fields(json, name)
-  const f = languagePart(top)
-  const type = (f.has('model_type') ? f.text('model_type') : top.text('model_type')) ?? ''
-  const draft = read(f, type)
-  const stored = dtype(f)
-  return {
-    name,
-    type: type || 'unknown',
-    dtype: stored,
-    ...draft,
-    ...released(f, draft, stored),
-    reading: reading(top, f),
-  }
-}
-
-/** Layers for multi-token prediction serve speculation, and no plain decoding step runs them. */
-const prediction = ['num_nextn_predict_layers', 'num_mtp_layers', 'mtp_num_hidden_layers', 'num_mtp_modules']
-
-function read(f: Fields, type: string): Draft {
-  const family = familyOf(type)
-  for (const key of prediction) f.leaveOut(key, 'layers that predict further tokens are left out')
-  f.setDefaults(familyDefaults(familyName(type), f.nested))
-  f.require(family?.needs ?? genericNeeds(f))
-  return family ? family.read(f) : generic(f, type)
-}
-
-/** Where wrappers keep the config of their language model. */
-const textParts = ['text_config', 'language_config', 'llm_config', 'thinker_config']
-
-/** The language part of a wrapper around vision or audio; the config itself where it is no wrapper. */
-function languagePart(top: Fields): Fields {
-  let f = top
-  for (let key = textKey(f); key !== undefined && f.depth < 3; key = textKey(f)) {
-    leaveOutSenses(f)
-    f = f.inner(key)
-  }
-  leaveOutSenses(f)
-  return f
-}
-
-function textKey(f: Fields): string | undefined {
-  return textParts.find((key) => f.isObject(key))
-}
-
-function leaveOutSenses(f: Fields): void {
-  for (const key of f.keys) {
-    const sense = /^(vision|visual|audio|speech|talker|code2wav|image)_?(config|encoder_config|model_config)?$/.exec(
-      key,
-    )
-    if (sense && f.isObject(key)) f.leaveOut(key, `the ${sense[1]} part is left out`)
-  }
-}
-
-const dtypes: Readonly<Record<string, FormatName>> = {
-  float32: 'fp32',
-  float16: 'fp16',
-  bfloat16: 'bf16',
-  float8_e4m3fn: 'fp8',
-}
-
-/** The released format; a wrapper and its text part may both say, then the text part's word counts. */
-function dtype(f: Fields): FormatName {
-  const keys = ['torch_dtype', 'dtype']
-  const owner = f.nearest(keys)
-  const key = owner.spelled(keys)
-  const stated = owner.text(key)
-  if (stated === undefined) return assumedDtype(f, key)
-  const short = stated.replace(/^torch\./, '')
-  if (!Object.hasOwn(dtypes, short)) throw owner.wrong(key, `one of ${Object.keys(dtypes).join(', ')}`, stated)
-  return dtypes[short] as FormatName
-}
-
-/** Full precision is what Transformers then takes; a quantized release keeps what is left in 16 bits. */
-function assumedDtype(f: Fields, key: string): FormatName {
-  const quantized = f.nearest(['quantization_config']).has('quantization_config')
-  if (quantized) f.assume(key, 'bfloat16', 'what a quantized release leaves')
-  else f.assume(key, 'float32', "Transformers' default")
-  return quantized ? 'bf16' : 'fp32'
-}
-
-function reading(top: Fields, f: Fields): Architecture['reading'] {
-  const ignored: string[] = []
-  for (let part: Fields | undefined = f; part !== undefined; part = part.outer) ignored.unshift(...part.ignored)
-  return { used: top.used, ignored, assumed: top.assumed }
+  return readConfig(json, name, modules)
 }

@@ -1,49 +1,44 @@
-// Which reader takes which `model_type`, and the fields that it cannot do without.
-import { bart, m2m100, marian, mbart, pegasus } from './bart.ts'
-import type { Draft } from './blocks.ts'
-import { cohere, cohere2 } from './cohere.ts'
-import { dbrx } from './dbrx.ts'
-import { deepseek, deepseekV3, latentNeeds } from './deepseek.ts'
-import { bert, distilbert, electra, modernBert, roberta } from './encoder.ts'
-import type { Fields } from './fields.ts'
-import { gemma, gemma2, gemma3, gemma3n, gemma4 } from './gemma.ts'
-import { chatglm, glm, glm4, glm4Moe } from './glm.ts'
-import { bloom, codegen, falcon, gpt2, gptBigCode, gptj, gptNeo, gptNeox, mpt, opt } from './gpt.ts'
-import { bamba, falconH1, granite, graniteHybrid, graniteMoe } from './granite.ts'
-import { lfm2, mamba2, nemotronH, qwen3Next, qwen35 } from './hybrid.ts'
-import {
-  apertus,
-  arcee,
-  ernie45,
-  ernie45Moe,
-  exaone4,
-  llama,
-  minimaxM2,
-  mistral,
-  mixtral,
-  mllama,
-  nemotron,
-  seedOss,
-  smollm3,
-  stablelm,
-  starcoder2,
-} from './llama.ts'
-import { llama4 } from './llama4.ts'
+// Which reader takes which `model_type`, and the fields that it cannot do without. Readers are named here, not imported:
+// a model needs one of these files, and starting up with all of them would cost more than the answer.
+import { latentNeeds } from './deepseek.ts'
 import { activeNames, expertNames } from './moe.ts'
-import { olmo, olmo2, olmo3, olmoe } from './olmo.ts'
-import { gptOss } from './openai.ts'
-import { phi, phi3, phimoe } from './phi.ts'
-import { qwen, qwen2, qwen2Moe, qwen3, qwen3Moe } from './qwen.ts'
 import { core } from './shape.ts'
-import { mt5, t5 } from './t5.ts'
-import { deit, vit } from './vit.ts'
-import { whisper } from './whisper.ts'
 
-export interface Family {
-  readonly read: (f: Fields) => Draft
-  /** Fields, each under one of its spellings, that a config must state. */
-  readonly needs: readonly (string | readonly string[])[]
+/** Files of readers. */
+export const files = {
+  bart: () => import('./bart.ts'),
+  cohere: () => import('./cohere.ts'),
+  dbrx: () => import('./dbrx.ts'),
+  deepseek: () => import('./deepseek.ts'),
+  encoder: () => import('./encoder.ts'),
+  gemma: () => import('./gemma.ts'),
+  generic: () => import('./generic.ts'),
+  glm: () => import('./glm.ts'),
+  gpt: () => import('./gpt.ts'),
+  granite: () => import('./granite.ts'),
+  hybrid: () => import('./hybrid.ts'),
+  llama: () => import('./llama.ts'),
+  llama4: () => import('./llama4.ts'),
+  olmo: () => import('./olmo.ts'),
+  openai: () => import('./openai.ts'),
+  phi: () => import('./phi.ts'),
+  qwen: () => import('./qwen.ts'),
+  t5: () => import('./t5.ts'),
+  vit: () => import('./vit.ts'),
+  whisper: () => import('./whisper.ts'),
 }
+
+export type FileName = keyof typeof files
+export type Modules = { readonly [F in FileName]: Awaited<ReturnType<(typeof files)[F]>> }
+
+/** A function of a file, and the fields, each under one of its spellings, that a config must state. */
+export type Family = {
+  [F in FileName]: {
+    readonly file: F
+    readonly reader: keyof Modules[F]
+    readonly needs: readonly (string | readonly string[])[]
+  }
+}[FileName]
 
 type Needs = Family['needs']
 
@@ -73,87 +68,103 @@ const mamba: Needs = ['num_heads', 'head_dim', 'state_size', 'n_groups', 'conv_k
 const hybrid: Needs = [...stream, 'mamba_n_heads', 'mamba_d_state', 'mamba_n_groups', 'mamba_d_conv']
 
 export const families = {
-  apertus: { read: apertus, needs: modern },
-  arcee: { read: arcee, needs: modern },
-  bamba: { read: bamba, needs: [...hybrid, 'intermediate_size'] },
-  bart: { read: bart, needs: sides },
-  bert: { read: bert, needs: modern },
-  bloom: { read: bloom, needs: plain },
-  chatglm: { read: chatglm, needs: ['hidden_size', 'num_layers', 'num_attention_heads', 'ffn_hidden_size'] },
-  codegen: { read: codegen, needs: plain },
-  cohere: { read: cohere, needs: modern },
-  cohere2: { read: cohere2, needs: modern },
-  dbrx: { read: dbrx, needs: ['d_model', 'n_layers', 'n_heads', 'vocab_size', 'attn_config', 'ffn_config'] },
-  deepseek_v2: { read: deepseek, needs: latent },
-  deepseek_v3: { read: deepseekV3, needs: latentExperts },
-  deepseek_v32: { read: deepseekV3, needs: indexed },
-  deit: { read: deit, needs: images },
-  distilbert: { read: distilbert, needs: ['dim', 'n_layers', 'n_heads', 'hidden_dim', 'vocab_size'] },
-  electra: { read: electra, needs: modern },
-  ernie4_5: { read: ernie45, needs: modern },
-  ernie4_5_moe: { read: ernie45Moe, needs: narrowExperts },
-  exaone4: { read: exaone4, needs: modern },
-  falcon: { read: falcon, needs: plain },
-  falcon_h1: { read: falconH1, needs: [...hybrid, 'intermediate_size'] },
-  gemma: { read: gemma, needs: modern },
-  gemma2: { read: gemma2, needs: modern },
-  gemma3_text: { read: gemma3, needs: modern },
-  gemma3n_text: { read: gemma3n, needs: modern },
-  gemma4_text: { read: gemma4, needs: modern },
-  gemma4_unified_text: { read: gemma4, needs: modern },
-  glm: { read: glm, needs: modern },
-  glm4: { read: glm4, needs: modern },
-  glm4_moe: { read: glm4Moe, needs: narrowExperts },
-  gpt2: { read: gpt2, needs: plain },
-  gpt_bigcode: { read: gptBigCode, needs: plain },
-  gpt_neo: { read: gptNeo, needs: plain },
-  gpt_neox: { read: gptNeox, needs: modern },
-  gpt_oss: { read: gptOss, needs: equalExperts },
-  gptj: { read: gptj, needs: plain },
-  granite: { read: granite, needs: modern },
-  granitemoe: { read: graniteMoe, needs: equalExperts },
-  granitemoehybrid: { read: graniteHybrid, needs: [...stream, 'shared_intermediate_size', 'num_local_experts'] },
-  lfm2: { read: lfm2, needs: [...stream, ['block_ff_dim', 'intermediate_size'], 'conv_L_cache'] },
-  llama: { read: llama, needs: modern },
-  llama4_text: { read: llama4, needs: equalExperts },
-  m2m_100: { read: m2m100, needs: sides },
-  mamba2: { read: mamba2, needs: ['hidden_size', 'num_hidden_layers', 'vocab_size', ...mamba] },
-  marian: { read: marian, needs: sides },
-  mbart: { read: mbart, needs: sides },
-  minimax_m2: { read: minimaxM2, needs: equalExperts },
-  ministral3: { read: mistral, needs: modern },
-  mistral: { read: mistral, needs: modern },
-  mixtral: { read: mixtral, needs: equalExperts },
-  mllama_text_model: { read: mllama, needs: modern },
-  modernbert: { read: modernBert, needs: modern },
-  mpt: { read: mpt, needs: plain },
-  mt5: { read: mt5, needs: relative },
-  nemotron: { read: nemotron, needs: modern },
-  nemotron_h: { read: nemotronH, needs: ['hidden_size', 'num_attention_heads', 'vocab_size'] },
-  olmo: { read: olmo, needs: modern },
-  olmo2: { read: olmo2, needs: modern },
-  olmo3: { read: olmo3, needs: modern },
-  olmoe: { read: olmoe, needs: equalExperts },
-  opt: { read: opt, needs: [...stream, 'ffn_dim'] },
-  pegasus: { read: pegasus, needs: sides },
-  phi: { read: phi, needs: modern },
-  phi3: { read: phi3, needs: modern },
-  phimoe: { read: phimoe, needs: equalExperts },
-  qwen: { read: qwen, needs: modern },
-  qwen2: { read: qwen2, needs: modern },
-  qwen2_moe: { read: qwen2Moe, needs: sharedExpert },
-  qwen3: { read: qwen3, needs: modern },
-  qwen3_5_text: { read: qwen35, needs: [...modern, ...delta] },
-  qwen3_moe: { read: qwen3Moe, needs: narrowExperts },
-  qwen3_next: { read: qwen3Next, needs: [...sharedExpert, ...delta] },
-  roberta: { read: roberta, needs: modern },
-  seed_oss: { read: seedOss, needs: modern },
-  smollm3: { read: smollm3, needs: modern },
-  stablelm: { read: stablelm, needs: modern },
-  starcoder2: { read: starcoder2, needs: modern },
-  t5: { read: t5, needs: relative },
-  vit: { read: vit, needs: images },
-  whisper: { read: whisper, needs: [...sides, 'num_mel_bins'] },
+  apertus: { file: 'llama', reader: 'apertus', needs: modern },
+  arcee: { file: 'llama', reader: 'arcee', needs: modern },
+  bamba: { file: 'granite', reader: 'bamba', needs: [...hybrid, 'intermediate_size'] },
+  bart: { file: 'bart', reader: 'bart', needs: sides },
+  bert: { file: 'encoder', reader: 'bert', needs: modern },
+  bloom: { file: 'gpt', reader: 'bloom', needs: plain },
+  chatglm: {
+    file: 'glm',
+    reader: 'chatglm',
+    needs: ['hidden_size', 'num_layers', 'num_attention_heads', 'ffn_hidden_size'],
+  },
+  codegen: { file: 'gpt', reader: 'codegen', needs: plain },
+  cohere: { file: 'cohere', reader: 'cohere', needs: modern },
+  cohere2: { file: 'cohere', reader: 'cohere2', needs: modern },
+  dbrx: {
+    file: 'dbrx',
+    reader: 'dbrx',
+    needs: ['d_model', 'n_layers', 'n_heads', 'vocab_size', 'attn_config', 'ffn_config'],
+  },
+  deepseek_v2: { file: 'deepseek', reader: 'deepseek', needs: latent },
+  deepseek_v3: { file: 'deepseek', reader: 'deepseekV3', needs: latentExperts },
+  deepseek_v32: { file: 'deepseek', reader: 'deepseekV3', needs: indexed },
+  deit: { file: 'vit', reader: 'deit', needs: images },
+  distilbert: {
+    file: 'encoder',
+    reader: 'distilbert',
+    needs: ['dim', 'n_layers', 'n_heads', 'hidden_dim', 'vocab_size'],
+  },
+  electra: { file: 'encoder', reader: 'electra', needs: modern },
+  ernie4_5: { file: 'llama', reader: 'ernie45', needs: modern },
+  ernie4_5_moe: { file: 'llama', reader: 'ernie45Moe', needs: narrowExperts },
+  exaone4: { file: 'llama', reader: 'exaone4', needs: modern },
+  falcon: { file: 'gpt', reader: 'falcon', needs: plain },
+  falcon_h1: { file: 'granite', reader: 'falconH1', needs: [...hybrid, 'intermediate_size'] },
+  gemma: { file: 'gemma', reader: 'gemma', needs: modern },
+  gemma2: { file: 'gemma', reader: 'gemma2', needs: modern },
+  gemma3_text: { file: 'gemma', reader: 'gemma3', needs: modern },
+  gemma3n_text: { file: 'gemma', reader: 'gemma3n', needs: modern },
+  gemma4_text: { file: 'gemma', reader: 'gemma4', needs: modern },
+  gemma4_unified_text: { file: 'gemma', reader: 'gemma4', needs: modern },
+  glm: { file: 'glm', reader: 'glm', needs: modern },
+  glm4: { file: 'glm', reader: 'glm4', needs: modern },
+  glm4_moe: { file: 'glm', reader: 'glm4Moe', needs: narrowExperts },
+  gpt2: { file: 'gpt', reader: 'gpt2', needs: plain },
+  gpt_bigcode: { file: 'gpt', reader: 'gptBigCode', needs: plain },
+  gpt_neo: { file: 'gpt', reader: 'gptNeo', needs: plain },
+  gpt_neox: { file: 'gpt', reader: 'gptNeox', needs: modern },
+  gpt_oss: { file: 'openai', reader: 'gptOss', needs: equalExperts },
+  gptj: { file: 'gpt', reader: 'gptj', needs: plain },
+  granite: { file: 'granite', reader: 'granite', needs: modern },
+  granitemoe: { file: 'granite', reader: 'graniteMoe', needs: equalExperts },
+  granitemoehybrid: {
+    file: 'granite',
+    reader: 'graniteHybrid',
+    needs: [...stream, 'shared_intermediate_size', 'num_local_experts'],
+  },
+  lfm2: { file: 'hybrid', reader: 'lfm2', needs: [...stream, ['block_ff_dim', 'intermediate_size'], 'conv_L_cache'] },
+  llama: { file: 'llama', reader: 'llama', needs: modern },
+  llama4_text: { file: 'llama4', reader: 'llama4', needs: equalExperts },
+  m2m_100: { file: 'bart', reader: 'm2m100', needs: sides },
+  mamba2: { file: 'hybrid', reader: 'mamba2', needs: ['hidden_size', 'num_hidden_layers', 'vocab_size', ...mamba] },
+  marian: { file: 'bart', reader: 'marian', needs: sides },
+  mbart: { file: 'bart', reader: 'mbart', needs: sides },
+  minimax_m2: { file: 'llama', reader: 'minimaxM2', needs: equalExperts },
+  ministral3: { file: 'llama', reader: 'mistral', needs: modern },
+  mistral: { file: 'llama', reader: 'mistral', needs: modern },
+  mixtral: { file: 'llama', reader: 'mixtral', needs: equalExperts },
+  mllama_text_model: { file: 'llama', reader: 'mllama', needs: modern },
+  modernbert: { file: 'encoder', reader: 'modernBert', needs: modern },
+  mpt: { file: 'gpt', reader: 'mpt', needs: plain },
+  mt5: { file: 't5', reader: 'mt5', needs: relative },
+  nemotron: { file: 'llama', reader: 'nemotron', needs: modern },
+  nemotron_h: { file: 'hybrid', reader: 'nemotronH', needs: ['hidden_size', 'num_attention_heads', 'vocab_size'] },
+  olmo: { file: 'olmo', reader: 'olmo', needs: modern },
+  olmo2: { file: 'olmo', reader: 'olmo2', needs: modern },
+  olmo3: { file: 'olmo', reader: 'olmo3', needs: modern },
+  olmoe: { file: 'olmo', reader: 'olmoe', needs: equalExperts },
+  opt: { file: 'gpt', reader: 'opt', needs: [...stream, 'ffn_dim'] },
+  pegasus: { file: 'bart', reader: 'pegasus', needs: sides },
+  phi: { file: 'phi', reader: 'phi', needs: modern },
+  phi3: { file: 'phi', reader: 'phi3', needs: modern },
+  phimoe: { file: 'phi', reader: 'phimoe', needs: equalExperts },
+  qwen: { file: 'qwen', reader: 'qwen', needs: modern },
+  qwen2: { file: 'qwen', reader: 'qwen2', needs: modern },
+  qwen2_moe: { file: 'qwen', reader: 'qwen2Moe', needs: sharedExpert },
+  qwen3: { file: 'qwen', reader: 'qwen3', needs: modern },
+  qwen3_5_text: { file: 'hybrid', reader: 'qwen35', needs: [...modern, ...delta] },
+  qwen3_moe: { file: 'qwen', reader: 'qwen3Moe', needs: narrowExperts },
+  qwen3_next: { file: 'hybrid', reader: 'qwen3Next', needs: [...sharedExpert, ...delta] },
+  roberta: { file: 'encoder', reader: 'roberta', needs: modern },
+  seed_oss: { file: 'llama', reader: 'seedOss', needs: modern },
+  smollm3: { file: 'llama', reader: 'smollm3', needs: modern },
+  stablelm: { file: 'llama', reader: 'stablelm', needs: modern },
+  starcoder2: { file: 'llama', reader: 'starcoder2', needs: modern },
+  t5: { file: 't5', reader: 't5', needs: relative },
+  vit: { file: 'vit', reader: 'vit', needs: images },
+  whisper: { file: 'whisper', reader: 'whisper', needs: [...sides, 'num_mel_bins'] },
 } satisfies Record<string, Family>
 
 /** Other names of a family, and wrappers whose text fields stand beside the others. */
