@@ -6,7 +6,7 @@ import { loadMachine, machineName } from '../hardware/catalog.ts'
 import type { Machine } from '../hardware/machine.ts'
 import type { Architecture } from '../model/architecture.ts'
 import { loadModel, modelName, modelNames } from '../model/catalog.ts'
-import { importConfig } from '../model/import/config.ts'
+import { loadConfig } from '../model/import/load.ts'
 import { FileError, fileReason, UsageError } from './errors.ts'
 
 /** A config of a model or a machine is some kilobytes; what is larger is something else (a checkpoint). */
@@ -22,7 +22,7 @@ export async function loadModelArgument(text: string): Promise<Architecture> {
     return loadModel(text)
   }
   const json = await readJson(path)
-  return inFile(() => importConfig(json, nameOf(path)), `${path}: `)
+  return await inFile(() => loadConfig(json, nameOf(path)), `${path}: `)
 }
 
 /** The machine that a name, an alias or a JSON file stands for. */
@@ -40,7 +40,7 @@ export async function loadMachineArgument(text: string): Promise<Machine> {
   }
   const { parseMachine } = await import('../hardware/validate.ts')
   const json = await readJson(path)
-  return inFile(() => parseMachine(json, path))
+  return await inFile(() => parseMachine(json, path))
 }
 
 function looksLikePath(text: string): boolean {
@@ -104,9 +104,9 @@ function readText(path: string): string {
 }
 
 /** Errors of what reads a file are the file's, with `prefix` before their message. */
-function inFile<T>(read: () => T, prefix = ''): T {
+async function inFile<T>(read: () => T | Promise<T>, prefix = ''): Promise<T> {
   try {
-    return read()
+    return await read()
   } catch (error) {
     if (error instanceof TypeError || !(error instanceof Error)) throw error
     throw new FileError(prefix + error.message)
