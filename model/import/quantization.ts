@@ -5,7 +5,7 @@ import { type Format, type FormatName, format } from '../format.ts'
 import type { Draft } from './blocks.ts'
 import type { Fields } from './fields.ts'
 import { limits } from './fields.ts'
-import { matches } from './module-names.ts'
+import { type ModuleNames, moduleNames } from './module-names.ts'
 
 type Released = Pick<Architecture, 'formats' | 'activations'>
 
@@ -52,12 +52,13 @@ function methodOf(q: Fields): string {
 
 function apply(f: Fields, scheme: Scheme, draft: Draft, dtype: FormatName): Released {
   const formats: Partial<Record<Role, Format>> = {}
+  const excluded = moduleNames(scheme.excluded)
   let activations: FormatName | undefined
   for (const role of scheme.roles ?? linearRoles) {
     const layers = layersWith(draft, role)
     const rule = scheme.rules.find((r) => targeted(r, role, layers))
     if (layers.length === 0 || rule === undefined) continue
-    const left = layers.filter((layer) => excludes(scheme.excluded, role, layer)).length
+    const left = layers.filter((layer) => named(excluded, role, layer)).length
     if (left > 0 && left < layers.length) notePartly(f, role, left, layers.length, rule.format.name, dtype)
     if (2 * left >= layers.length && left > 0) continue
     formats[role] = rule.format
@@ -90,7 +91,7 @@ function layersWith(draft: Draft, role: LinearRole): number[] {
 }
 
 /** Names that checkpoints give the modules of a role, per parent. */
-const moduleNames: Readonly<Record<LinearRole, readonly (readonly string[])[]>> = {
+const spellings: Readonly<Record<LinearRole, readonly (readonly string[])[]>> = {
   attention: [
     ['self_attn.q_proj', 'self_attn.k_proj', 'self_attn.v_proj', 'self_attn.o_proj'],
     ['self_attn.q_a_proj', 'self_attn.q_b_proj', 'self_attn.kv_b_proj', 'self_attn.o_proj'],
@@ -124,21 +125,17 @@ const moduleNames: Readonly<Record<LinearRole, readonly (readonly string[])[]>> 
   ],
 }
 
-/** Whether the patterns name most modules of the role in the layer, under any of its spellings. */
-function named(patterns: readonly string[], role: LinearRole, layer: number): boolean {
-  return moduleNames[role].some((spelling) => {
-    const hits = spelling.filter((name) => patterns.some((p) => matches(p, `layers.${layer}.${name}`)))
-    return 2 * hits.length > spelling.length
+/** Whether most modules of the role in the layer are named, under any of its spellings. */
+function named(names: ModuleNames, role: LinearRole, layer: number): boolean {
+  return spellings[role].some((modules) => {
+    const hits = modules.filter((module) => names.has(layer, module))
+    return 2 * hits.length > modules.length
   })
 }
 
-function excludes(patterns: readonly string[], role: LinearRole, layer: number): boolean {
-  return patterns.length > 0 && named(patterns, role, layer)
-}
-
 function targeted(rule: Rule, role: LinearRole, layers: readonly number[]): boolean {
-  if (rule.targets === undefined || rule.targets.some((t) => /^(Linear|QKVParallelLinear)$/.test(t))) return true
-  const { targets } = rule
+  if (rule.targets === undefined || rule.targets.includes('Linear')) return true
+  const targets = moduleNames(rule.targets)
   return 2 * layers.filter((layer) => named(targets, role, layer)).length > layers.length
 }
 
