@@ -1,5 +1,5 @@
 // The commands by name. Each is loaded only when it is asked for; of the others, help knows a sentence.
-import type { CommandUnknownOpts } from '@commander-js/extra-typings'
+import type { CommandUnknownOpts } from './commander.ts'
 
 interface Row {
   readonly summary: string

@@ -2,15 +2,14 @@
 // The command line's entry. A reader that has seen enough (`| head`) is no failure.
 import { preload } from './commands.ts'
 
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0)
-    process.stderr.write(`memwall: cannot write the answer: ${error.message}\n`)
-    process.exit(1)
-  })
-}
-
 const args = process.argv.slice(2)
 preload(args[0])
 const { run } = await import('./program.ts')
+
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0)
+  process.stderr.write(`memwall: cannot write the answer: ${error.message}\n`)
+  process.exit(1)
+})
+
 process.exitCode = await run(args)

@@ -1,6 +1,6 @@
 // The program: parses the command line, runs the command that it names, and turns errors into exit codes.
 import { readFileSync } from 'node:fs'
-import { Command, CommanderError, type CommandUnknownOpts } from '@commander-js/extra-typings'
+import { Command, CommanderError, type CommandUnknownOpts } from './commander.ts'
 import { commands } from './commands.ts'
 import { describeError, exitCode, UsageError } from './errors.ts'
 

@@ -1,5 +1,5 @@
 // The flags that ask a what-if question, shared by every command that answers one, and the Query that they make.
-import { Command } from '@commander-js/extra-typings'
+
 import type { Machine } from '../hardware/machine.ts'
 import { calibrations } from '../hardware/profile.ts'
 import type { Architecture, Role } from '../model/architecture.ts'
@@ -7,6 +7,7 @@ import { fusions } from '../model/deployment.ts'
 import { weightRoles } from '../model/parameters.ts'
 import { parseMethod } from '../simulate/method.ts'
 import { phases, type Query } from '../simulate/query.ts'
+import { Command } from './commander.ts'
 import { UsageError } from './errors.ts'
 import { choice, count, each, formatOption, type Parser, plotFile, seconds, weightFormats } from './options.ts'
 

@@ -1,5 +1,5 @@
 // memwall list: what there is, by name.
-import { Command } from '@commander-js/extra-typings'
+import { Command } from '../commander.ts'
 import { choice } from '../options.ts'
 import { checkOutput, outputOptions, print } from '../output.ts'
 

@@ -1,6 +1,7 @@
 // memwall reproduce: published numbers beside ours.
-import { Command } from '@commander-js/extra-typings'
+
 import { loadPaper, type PaperName, paperNames, papers } from '../../simulate/reproduce.ts'
+import { Command } from '../commander.ts'
 import { UsageError } from '../errors.ts'
 import { plotFile } from '../options.ts'
 import { checkOutput, outputOptions, print } from '../output.ts'

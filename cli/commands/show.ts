@@ -1,5 +1,5 @@
 // memwall show: one model, machine or method, with where its figures come from.
-import { Command } from '@commander-js/extra-typings'
+import { Command } from '../commander.ts'
 import { choice } from '../options.ts'
 import { checkOutput, outputOptions, print } from '../output.ts'
 import { loadMachineArgument, loadModelArgument } from '../source.ts'
