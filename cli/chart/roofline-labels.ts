@@ -68,24 +68,31 @@ function heading({ ctx }: Plot, { title, under, footnotes }: Annotations): void 
   })
 }
 
-/** Names above the flat roofs, as far to the right as there is room; returns the boxes that they take. */
+/** Names above the flat roofs, else below, as far to the right as there is room; returns the boxes that they take. */
 function roofNames(plot: Plot, { roofs, points, passes }: Annotations): Box[] {
-  const { ctx } = plot
+  const { ctx, area } = plot
   const boxes: Box[] = []
   const circles = [...points, ...passes].map((p) => circleOf(plot, p))
   const size = 13
   for (const roof of [...roofs].sort((a, b) => b.peak - a.peak)) {
     const wide = measure(ctx, roof.label, { size })
-    const y = plot.y(roof.peak) - 10
-    const end = plot.area.right - 8
-    const ending = (right: number) => ({ left: right - wide, right, top: y - 8, bottom: y + 8 })
-    const free = (box: Box) => !boxes.some((b) => overlap(b, box)) && !circles.some((c) => touches(box, c))
-    const room = Math.max(0, Math.floor((end - wide - plot.x(roof.peak / roof.bandwidth)) / 8))
-    const place = Array.from({ length: room + 1 }, (_, i) => ending(end - 8 * i)).find(free) ?? ending(end)
-    boxes.push(place)
-    write(ctx, roof.label, place.right, y, { size, align: 'right', colour: roof.colour, rim: true })
+    const [line, ridge, end] = [plot.y(roof.peak), plot.x(roof.peak / roof.bandwidth), area.right - 8]
+    const lines = roofs.filter((r) => r !== roof).map((r) => flatOf(plot, r))
+    const at = (right: number, y: number) => ({ left: right - wide, right, top: y - 8, bottom: y + 8 })
+    const free = (box: Box) =>
+      ![...boxes, ...lines].some((b) => overlap(b, box)) && !circles.some((c) => touches(box, c))
+    const steps = Array.from({ length: Math.max(1, Math.ceil((end - wide - ridge) / 8)) }, (_, i) => end - 8 * i)
+    const places = [line - 12, line + 13].flatMap((y) => steps.map((right) => at(right, y)))
+    const box = places.find(free) ?? at(end, line - 12)
+    boxes.push(box)
+    write(ctx, roof.label, box.right, box.top + 8, { size, align: 'right', colour: roof.colour, rim: true })
   }
   return boxes
+}
+
+/** The strip that a flat roof takes. */
+function flatOf({ x, y, area }: Plot, { peak, bandwidth }: Roof): Box {
+  return { left: x(peak / bandwidth), right: area.right, top: y(peak) - 2, bottom: y(peak) + 2 }
 }
 
 /** The name of the only slope, along it, where no point stands in its way; returns the boxes that it takes. */

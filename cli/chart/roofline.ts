@@ -81,28 +81,45 @@ function titleOf({ prediction, machine }: Entry): string {
   return `${prediction.model} on ${machine.title}`
 }
 
-/** Operators that compute, where they are expected to run. */
+/** Operators that compute, where they are expected to run; those of one name and place are one point. */
 function pointsOf(p: Prediction, fixed: string | undefined): Point[] {
-  const named = ambiguous(p.operators)
-  return p.operators
-    .filter((o) => o.flops > 0 && o.bytes.total > 0)
-    .map((o) => {
-      const share = o.expected_s / p.expected_s
-      return {
-        x: o.flops / o.bytes.total,
-        y: o.flops / o.expected_s,
-        r: 3 + 30 * Math.sqrt(share),
-        share,
-        name: named.has(o.name) && o.layers !== '' ? `${o.name} (${shortLayers(o.layers)})` : o.name,
-        colour: fixed ?? limitColours[o.limit],
-      }
-    })
+  const groups = together(p.operators.filter((o) => o.flops > 0 && o.bytes.total > 0))
+  const names = groups.map(([first]) => first.name)
+  return groups.map((own) => {
+    const [{ name, layers, limit }] = own
+    const sum = (of: (o: OperatorAnswer) => number) => own.reduce((n, o) => n + of(o), 0)
+    const flops = sum((o) => o.flops)
+    const seconds = sum((o) => o.expected_s)
+    const share = seconds / p.expected_s
+    const ambiguous = names.indexOf(name) !== names.lastIndexOf(name) && layers !== ''
+    return {
+      x: flops / sum((o) => o.bytes.total),
+      y: flops / seconds,
+      r: 3 + 30 * Math.sqrt(share),
+      share,
+      name: ambiguous ? `${name} (${shortLayers(layers)})` : name,
+      colour: fixed ?? limitColours[limit],
+    }
+  })
 }
 
-/** Names that stand for operators of several groups of layers. */
-function ambiguous(operators: readonly OperatorAnswer[]): Set<string> {
-  const names = operators.map((o) => o.name)
-  return new Set(names.filter((name, i) => names.indexOf(name) !== i))
+type Group = [OperatorAnswer, ...OperatorAnswer[]]
+
+/** Operators of one name that a chart cannot tell apart, such as those of layers that alternate. */
+function together(operators: readonly OperatorAnswer[]): Group[] {
+  const groups: Group[] = []
+  for (const o of operators) {
+    const like = groups.find(([first]) => alike(first, o))
+    if (like) like.push(o)
+    else groups.push([o])
+  }
+  return groups
+}
+
+function alike(a: OperatorAnswer, b: OperatorAnswer): boolean {
+  const near = (of: (o: OperatorAnswer) => number) => Math.abs(Math.log(of(a) / of(b))) < 0.1
+  if (a.name !== b.name || a.limit !== b.limit) return false
+  return near((o) => o.flops / o.bytes.total) && near((o) => o.flops / o.expected_s)
 }
 
 function shortLayers(layers: string): string {
