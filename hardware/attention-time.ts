@@ -45,8 +45,8 @@ export interface PrefillConstants {
   readonly wide: number
   /** Blocks of the longest kind that the last wave adds. */
   readonly tail: number
-  /** Share of the datasheet bandwidth. */
-  readonly memory: number
+  /** Seconds of traffic that tiles do not hide, over those at the datasheet bandwidth. */
+  readonly exposed: number
   /** Seconds of work until half of the fall of the clock under the power limit. */
   readonly settle: number
 }
@@ -78,7 +78,7 @@ export const attentionBounds = {
     unpack: [4, 1000],
     wide: [1, 4],
     tail: [0.02, 2],
-    memory: [0.4, 1.3],
+    exposed: [0.3, 1.5],
     settle: [0.2e-3, 100e-3],
   },
 } as const satisfies { decode: Bounds<DecodeConstants>; prefill: Bounds<PrefillConstants> }
@@ -336,10 +336,10 @@ function prefillTime(
   const written = causal ? 2 * queries : 0
   const copied = small && facts.asynchronous ? 1.75 : 1
   const bytes = (headDim + valueDim) * 2 * (copied * queries * heads + kvHeads * (keys + written))
-  const memory = bytes / (facts.bandwidth * k.memory)
+  const memory = bytes / facts.bandwidth
   const launch = fused ? 0 : ((causal ? 2 : 1) * k.launch) / facts.matrixClock
   if (terms) add(terms, launch, compute, memory)
-  return launch + compute + memory
+  return launch + Math.max(compute + k.exposed * memory, memory)
 }
 
 /** Seconds of matrix work under the power limit, which long work feels and short work escapes. */

@@ -1,10 +1,13 @@
 // The time of one operator on a profile, in one place. `bound` is the roofline with operands cold in memory; `expected`
-// adds what real kernels pay, each term named by the constant that it comes from.
+// is what the models of products, attention, collectives and plain kernels say that real ones take.
 import type { Unit } from '../model/format.ts'
 import type { Operator } from '../model/operator.ts'
 import { operatorBytes } from '../model/operator.ts'
+import { type AttentionFacts, attentionFacts, attentionTime } from './attention-time.ts'
+import { collectiveSeconds } from './collective-time.ts'
+import { type GemmModel, type GemmTime, gemmFacts, gemmModel, gemmTime, noGemmTime } from './gemm-time.ts'
 import type { Link, Machine } from './machine.ts'
-import type { Profile } from './profile.ts'
+import type { Constants, Profile } from './profile.ts'
 
 export const limits = ['memory', 'compute', 'network'] as const
 export type Limit = (typeof limits)[number]
@@ -29,7 +32,7 @@ export interface Time {
   readonly expected: number
   readonly limit: Limit
   readonly term: Term
-  /** The parts of the bound, for floors: matrix, vector, memory, network. */
+  /** The parts of the bound, for floors. */
   readonly matrix: number
   readonly vector: number
   readonly memory: number
@@ -56,9 +59,10 @@ export function linkFor(machine: Machine, devices: number): Link {
   )
 }
 
+type Collective = Extract<Operator['shape'], { kind: 'collective' }>
+
 /** Bytes that the busiest direction of one device's link carries: the ring algorithms' counts. */
-export function wireBytes(shape: Extract<Operator['shape'], { kind: 'collective' }>): number {
-  const { type, devices: n, message } = shape
+export function wireBytes({ type, devices: n, message }: Collective): number {
   switch (type) {
     case 'all-reduce':
       return (2 * (n - 1) * message) / n
@@ -84,41 +88,167 @@ export function noUnit(machine: Machine, unit: Unit): string {
   return `activations: ${machine.name} has no unit for ${unit}; expected one of ${has}`
 }
 
+/** Bound and expected time of one instance. Throws RangeError where the machine lacks the unit or the link. */
 export function operatorTime(o: Operator, profile: Profile): Time {
-  const { machine, constants: k } = profile
+  const { machine } = profile
   const { shape } = o
-  if (shape.kind === 'collective') return collectiveTime(shape, o, profile)
+  if (shape.kind === 'collective') return collectiveTime(shape, profile)
   const matrix = matrixSeconds(o, machine)
   const vector = o.vector === 0 ? 0 : o.vector / (vectorPeak(machine) ?? Number.POSITIVE_INFINITY)
-  const memory = operatorBytes(o) / machine.memory.bandwidth
+  const bytes = operatorBytes(o)
+  const memory = bytes / machine.memory.bandwidth
   const compute = Math.max(matrix, vector)
-  const launch = o.launches * k.launch
-  const slowCompute = Math.max(matrix / k.matrix, vector / k.vector)
-  // Bandwidth saturates with bytes in flight: bytes/(BW·η) · (1 + half/bytes).
-  const slowMemory = memory === 0 ? 0 : (memory + k.saturation) / k.memory
-  const longest = Math.max(slowCompute, slowMemory)
-  return {
-    bound: Math.max(compute, memory),
-    expected: launch + longest,
-    limit: compute > memory ? 'compute' : 'memory',
-    term: launch > longest ? 'launch' : slowCompute > slowMemory ? 'compute' : 'memory',
-    matrix,
-    vector,
-    memory,
-    network: 0,
-  }
+  const bound = Math.max(compute, memory)
+  const limit = compute > memory ? 'compute' : 'memory'
+  const roofs = { bound, limit, matrix, vector, memory, network: 0 } as const
+  const kernels = kernelsOf(profile)
+  if (!kernels) return { ...roofs, expected: bound, term: limit }
+  const { expected, term } = real(o, kernels, bytes, vector, memory)
+  return { ...roofs, expected, term }
 }
 
-function collectiveTime(
-  shape: Extract<Operator['shape'], { kind: 'collective' }>,
+interface Expected {
+  readonly expected: number
+  readonly term: Term
+}
+
+/** What real kernels take, by the shape of the work. */
+function real(o: Operator, kernels: Kernels, bytes: number, vector: number, memory: number): Expected {
+  const { shape } = o
+  if (shape.kind === 'gemm') return productTime(o, shape, kernels, bytes)
+  if (shape.kind === 'attention' && kernels.attention) return attentionKernel(o, shape, kernels, kernels.attention)
+  if (shape.kind === 'convolution' && o.matrix > 0) {
+    const { outputs: m, channels: n, taps: k } = shape
+    return productTime(o, { kind: 'gemm', m, n, k, matrices: 1 }, kernels, bytes)
+  }
+  return plainTime(o, kernels, vector, memory)
+}
+
+/** A profile's constants multiplied out with its machine's facts, once. */
+interface Kernels {
+  readonly machine: Machine
+  readonly constants: Constants
+  readonly attention: AttentionFacts | undefined
+  /** By unit of arithmetic. */
+  readonly products: Map<Unit, GemmModel>
+  /** Seconds that a kernel takes before its first and after its last byte. */
+  readonly launch: number
+  /** Seconds of bandwidth that must be in flight before it saturates. */
+  readonly saturation: number
+}
+
+const compiled = new WeakMap<Profile, Kernels>()
+
+function kernelsOf(profile: Profile): Kernels | undefined {
+  const { machine, constants } = profile
+  if (!constants) return undefined
+  let kernels = compiled.get(profile)
+  if (!kernels) {
+    const clock = machine.units.clock ?? machine.units.matrixClock ?? 1.5e9
+    kernels = {
+      machine,
+      constants,
+      attention: attentionFacts(machine),
+      products: new Map(),
+      launch: constants.attention.decode.launch / clock,
+      saturation: 0,
+    }
+    compiled.set(profile, kernels)
+  }
+  return kernels
+}
+
+function productModel(kernels: Kernels, unit: Unit): GemmModel {
+  let model = kernels.products.get(unit)
+  if (!model) {
+    const facts = gemmFacts(kernels.machine, unit)
+    if (!facts) throw new RangeError(noUnit(kernels.machine, unit))
+    model = gemmModel(facts, kernels.constants.gemm)
+    kernels.products.set(unit, model)
+  }
+  return model
+}
+
+const parts: GemmTime = noGemmTime()
+
+function productTime(
   o: Operator,
-  { machine, constants: k }: Profile,
-): Time {
-  const network = wireBytes(shape) / linkFor(machine, shape.devices).bandwidth
-  const hops = shape.type === 'send' ? 0 : shape.devices - 2
-  const launch = o.launches * (k.launch + k.link + k.hop * hops)
-  const slow = network / k.network
-  const none = { matrix: 0, vector: 0, memory: 0 }
-  const term = launch > slow ? 'launch' : 'network'
-  return { bound: network, expected: launch + slow, limit: 'network', term, network, ...none }
+  shape: Extract<Operator['shape'], { kind: 'gemm' }>,
+  kernels: Kernels,
+  bytes: number,
+): Expected {
+  const { m, n, k, matrices } = shape
+  let weights = 0
+  let activations = 0
+  for (const s of o.streams) {
+    if (s.owner === 'weights') weights += s.bytes
+    else if (s.way === 'read' && activations === 0) activations = s.bytes
+  }
+  // Products of two activations (scores, values) read their second operand as the weights.
+  const operand = weights > 0 ? weights : bytes / 3
+  const element = Math.max(0.5, Math.min(4, activations / (matrices * m * k)))
+  const model = productModel(kernels, o.unit)
+  const expected = gemmTime(model, m, n, k, matrices, operand, element, bytes, parts)
+  return { expected, term: productTerm(parts) }
+}
+
+function productTerm(t: GemmTime): Term {
+  const compute = t.compute + t.power
+  const waves = t.waves + t.reduction
+  const most = Math.max(t.launch, compute, t.cache, t.memory, waves)
+  if (most === t.memory) return 'memory'
+  if (most === compute) return 'compute'
+  if (most === t.launch) return 'launch'
+  return most === waves ? 'waves' : 'cache'
+}
+
+const causes = { launch: 0, compute: 0, memory: 0 }
+
+function attentionKernel(
+  o: Operator,
+  shape: Extract<Operator['shape'], { kind: 'attention' }>,
+  kernels: Kernels,
+  facts: AttentionFacts,
+): Expected {
+  let rows = 0
+  for (const r of shape.rows) rows += r.sequences * r.kv
+  let cached = 0
+  let element = 2
+  for (const s of o.streams) {
+    if (s.owner !== 'kv') continue
+    cached += s.bytes
+    if (s.codes) element = Math.min(element, (s.bytes - s.metadata) / s.codes)
+  }
+  // What the ledger reads per attended row and key head: shared and gathered rows count as often as they are read.
+  const row = cached / (rows * shape.kvHeads)
+  const expected = attentionTime(shape, { element, row }, facts, kernels.constants.attention, causes)
+  const { launch, compute, memory } = causes
+  const most = Math.max(launch, compute, memory)
+  return { expected, term: most === memory ? 'memory' : most === compute ? 'compute' : 'launch' }
+}
+
+/** Kernels without a model of their own: a launch, and the slower of memory at its share and arithmetic at its peak. */
+function plainTime(o: Operator, kernels: Kernels, vector: number, memory: number): Expected {
+  const { gemm } = kernels.constants
+  const launch = o.launches * kernels.launch
+  const moved = memory / gemm.memory
+  // Small tiles: what a product's 64 × 64 tile takes over its ideal time.
+  const compute = Math.max(
+    vector,
+    o.matrix === 0 ? 0 : (o.matrix / (peak(kernels.machine, o.unit) ?? 1)) * (1 + gemm.feed / 32),
+  )
+  const longest = Math.max(moved, compute)
+  return { expected: launch + longest, term: launch > longest ? 'launch' : compute > moved ? 'compute' : 'memory' }
+}
+
+function collectiveTime(shape: Collective, profile: Profile): Time {
+  const link = linkFor(profile.machine, shape.devices)
+  const wire = wireBytes(shape)
+  const network = wire / link.bandwidth
+  const roofs = { bound: network, limit: 'network', network, matrix: 0, vector: 0, memory: 0 } as const
+  const k = profile.constants?.collective
+  if (!k) return { ...roofs, expected: network, term: 'network' }
+  const devices = shape.type === 'send' ? 2 : shape.devices
+  const expected = collectiveSeconds(wire, devices, link.bandwidth, link === profile.machine.links.host, k)
+  return { ...roofs, expected, term: expected > 2 * network ? 'launch' : 'network' }
 }

@@ -66,7 +66,7 @@ export function estimate(steps: readonly Step[], profile: Profile, engine: Engin
     }
   }
   const floor = Math.max(matrix, vector, network, compulsory / profile.machine.memory.bandwidth)
-  const [low, high] = profile.constants.interval
+  const [low, high] = profile.constants?.interval.pass ?? [1, 1]
   const limit =
     limits.memory >= Math.max(limits.compute, limits.network)
       ? 'memory'
