@@ -100,11 +100,10 @@ export function operatorTime(o: Operator, profile: Profile): Time {
   const compute = Math.max(matrix, vector)
   const bound = Math.max(compute, memory)
   const limit = compute > memory ? 'compute' : 'memory'
-  const roofs = { bound, limit, matrix, vector, memory, network: 0 } as const
   const kernels = kernelsOf(profile)
-  if (!kernels) return { ...roofs, expected: bound, term: limit }
+  if (!kernels) return { bound, expected: bound, limit, term: limit, matrix, vector, memory, network: 0 }
   const { expected, term } = real(o, kernels, bytes, vector, memory)
-  return { ...roofs, expected, term }
+  return { bound, expected, limit, term, matrix, vector, memory, network: 0 }
 }
 
 interface Expected {
