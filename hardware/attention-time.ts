@@ -64,7 +64,7 @@ export const attentionBounds = {
     launch: [500, 12e3],
     start: [500, 20e3],
     tile: [30, 10e3],
-    matrix: [0.5, 3],
+    matrix: [1, 3],
     unpack: [8, 1000],
     wide: [1, 4],
     split: [5, 2000],
