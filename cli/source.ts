@@ -6,7 +6,7 @@ import { loadMachine, machineName } from '../hardware/catalog.ts'
 import type { Machine } from '../hardware/machine.ts'
 import type { Architecture } from '../model/architecture.ts'
 import { loadModel, modelName, modelNames } from '../model/catalog.ts'
-import { loadConfig } from '../model/import/load.ts'
+import { loadConfig } from '../model/import/read.ts'
 import { FileError, fileReason, UsageError } from './errors.ts'
 
 /** A config of a model or a machine is some kilobytes; what is larger is something else (a checkpoint). */

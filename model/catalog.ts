@@ -233,7 +233,7 @@ function named(key: string): ModelName | undefined {
 export async function loadModel(spelling: string): Promise<Architecture> {
   const name = modelName(spelling)
   if (name === undefined) throw new RangeError(unknownModel(spelling))
-  const [{ presets }, { loadConfig }] = await Promise.all([table[name].load(), import('./import/load.ts')])
+  const [{ presets }, { loadConfig }] = await Promise.all([table[name].load(), import('./import/read.ts')])
   return loadConfig(presets[name], name)
 }
 

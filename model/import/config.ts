@@ -1,4 +1,4 @@
-// A Hugging Face `config.json` becomes an Architecture, at once: every reader is here. Where one may wait, load.ts loads
+// A Hugging Face `config.json` becomes an Architecture, at once: every reader is here. Where one may wait, read.ts loads
 // only the reader that the config needs.
 import type { Architecture } from '../architecture.ts'
 import * as bart from './bart.ts'

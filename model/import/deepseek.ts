@@ -7,8 +7,6 @@ import { type Fields, limits } from './fields.ts'
 import { expertNames, sharedExperts, sparseMlp } from './moe.ts'
 import { core } from './shape.ts'
 
-export const latentNeeds = ['kv_lora_rank', 'qk_nope_head_dim', 'qk_rope_head_dim', 'v_head_dim']
-
 export function latentAttention(f: Fields): LatentAttention {
   const queryRank = f.optional('q_lora_rank')
   const indexer = readIndexer(f)

@@ -1,8 +1,7 @@
 // Which reader takes which `model_type`, and the fields that it cannot do without. Readers are named here, not imported:
 // a model needs one of these files, and starting up with all of them would cost more than the answer.
-import { latentNeeds } from './deepseek.ts'
 import { activeNames, expertNames } from './moe.ts'
-import { core } from './shape.ts'
+import { core, latentNeeds } from './shape.ts'
 
 /** Files of readers. */
 export const files = {
@@ -159,7 +158,7 @@ export const families = {
   qwen3_next: { file: 'hybrid', reader: 'qwen3Next', needs: [...sharedExpert, ...delta] },
   roberta: { file: 'encoder', reader: 'roberta', needs: modern },
   seed_oss: { file: 'llama', reader: 'seedOss', needs: modern },
-  smollm3: { file: 'llama', reader: 'smollm3', needs: modern },
+  smollm3: { file: 'llama4', reader: 'smollm3', needs: modern },
   stablelm: { file: 'llama', reader: 'stablelm', needs: modern },
   starcoder2: { file: 'llama', reader: 'starcoder2', needs: modern },
   t5: { file: 't5', reader: 't5', needs: relative },

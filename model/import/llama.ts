@@ -1,12 +1,10 @@
-// Llama and its near kin: Mistral, Mixtral, StableLM, StarCoder 2, Nemotron-4, SmolLM 3, Arcee, Apertus, Seed-OSS, EXAONE 4,
+// Llama and its near kin: Mistral, Mixtral, StableLM, StarCoder 2, Nemotron-4, Arcee, Apertus, Seed-OSS, EXAONE 4,
 // ERNIE 4.5, MiniMax-M2. `transformers/models/<type>/modeling_<type>.py` says where they differ.
 import type { Reach } from '../architecture.ts'
 import { biases, type Draft, layerNorm, overHead, overWidth, parallelBlock, postNorm, qkvBias } from './blocks.ts'
 import { gatedMlp, plainMlp, standardDecoder } from './decoder.ts'
 import { type Fields, limits } from './fields.ts'
-import { rotates } from './llama4.ts'
 import { expertNames, mixture, sharedExperts } from './moe.ts'
-import { qwenReach } from './qwen.ts'
 import { attentionBias, headWidths, layerTotal, listedOrUniform, reaches, rotaryWidth, uniformReach } from './shape.ts'
 
 export function llama(f: Fields): Draft {
@@ -72,21 +70,6 @@ export function nemotron(f: Fields): Draft {
       { field: 'hidden_act', usual: 'relu2' },
       f.flag('mlp_bias', false),
     ),
-  })
-}
-
-/** SmolLM 3: every fourth layer has no positions. */
-export function smollm3(f: Fields): Draft {
-  const h = headWidths(f)
-  const bias = attentionBias(f)
-  const reach = qwenReach(f)
-  const rotated = rotates(f, layerTotal(f))
-  const rotary = rotaryWidth(f, h.headDim)
-  return standardDecoder(f, {
-    heads: h,
-    attention: (i) => ({ bias, reach: reach(i), rotary: rotated(i) ? rotary : 0 }),
-    mlp: gatedMlp(f, h.width, f.flag('mlp_bias', false)),
-    tied: true,
   })
 }
 

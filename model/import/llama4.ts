@@ -1,14 +1,15 @@
 // Llama 4: three layers of four rotate positions and attend within chunks, the fourth has no positions and sees
-// everything; experts in all or every second layer, with one shared expert.
+// everything; experts in all or every second layer, with one shared expert. SmolLM 3 leaves positions out as it does.
 import type { Attention, Module, Reach } from '../architecture.ts'
 import { biases, type Draft, feedForward } from './blocks.ts'
-import { silu, standardDecoder } from './decoder.ts'
+import { gatedMlp, silu, standardDecoder } from './decoder.ts'
 import { type Fields, limits } from './fields.ts'
 import { mixture } from './moe.ts'
-import { headWidths, layerTotal, reaches, rotaryWidth } from './shape.ts'
+import { qwenReach } from './qwen.ts'
+import { attentionBias, headWidths, layerTotal, reaches, rotaryWidth } from './shape.ts'
 
 /** Which layers rotate: 1 in `no_rope_layers`; else all but every `no_rope_layer_interval`th. */
-export function rotates(f: Fields, layers: number): (layer: number) => boolean {
+function rotates(f: Fields, layers: number): (layer: number) => boolean {
   const listed = f.wholes('no_rope_layers') ?? []
   if (listed.length > 0) {
     if (listed.length !== layers) throw f.error(`no_rope_layers: ${listed.length} entries for ${layers} layers`)
@@ -54,5 +55,20 @@ export function llama4(f: Fields): Draft {
       ...(rotated(i) ? normed : {}),
     }),
     mlp: mlps(f, h.width),
+  })
+}
+
+/** SmolLM 3: every fourth layer has no positions. */
+export function smollm3(f: Fields): Draft {
+  const h = headWidths(f)
+  const bias = attentionBias(f)
+  const reach = qwenReach(f)
+  const rotated = rotates(f, layerTotal(f))
+  const rotary = rotaryWidth(f, h.headDim)
+  return standardDecoder(f, {
+    heads: h,
+    attention: (i) => ({ bias, reach: reach(i), rotary: rotated(i) ? rotary : 0 }),
+    mlp: gatedMlp(f, h.width, f.flag('mlp_bias', false)),
+    tied: true,
   })
 }

@@ -1,17 +1,18 @@
 // What is the same for every config: it steps into a wrapper's language part, calls the family's reader, and gives the
-// account of what was read. Readers are given to it; config.ts has them all, load.ts the one that is needed.
+// account of what was read. Readers are given to it, all by config.ts; or it loads the one that is needed.
 import type { Architecture } from '../architecture.ts'
 import type { FormatName } from '../format.ts'
 import type { Draft } from './blocks.ts'
 import { familyDefaults } from './defaults.ts'
-import { type Family, type FileName, familyName, familyOf, type Modules } from './families.ts'
+import { type Family, familyName, familyOf, files, type Modules } from './families.ts'
 import { ConfigError, Fields, isObject, shown } from './fields.ts'
 import { released } from './quantization.ts'
 
-/** The file of the reader that the config needs. */
-export function readerFile(json: unknown, name: string): FileName {
+/** Reads a config as `importConfig` does, by the one reader that it needs. Throws ConfigError. */
+export async function loadConfig(json: unknown, name: string): Promise<Architecture> {
   const { type } = opened(json, name)
-  return familyOf(type)?.file ?? 'generic'
+  const file = familyOf(type)?.file ?? 'generic'
+  return readConfig(json, name, { [file]: await files[file]() })
 }
 
 /** Reads a config with the readers that it needs. Throws ConfigError. */

@@ -17,6 +17,9 @@ export const core = {
   vocabulary: ['vocab_size'],
 } as const
 
+/** Fields of latent attention (DeepSeek-V2). */
+export const latentNeeds = ['kv_lora_rank', 'qk_nope_head_dim', 'qk_rope_head_dim', 'v_head_dim']
+
 export function layerTotal(f: Fields): number {
   return f.count(core.layers, limits.layers)
 }
