@@ -32,9 +32,9 @@ const answer: Prediction = predict({ architecture: await loadModel('gpt2-small')
 console.log(JSON.stringify(answer.memory))
 `
     writeFileSync(join(folder, 'use.ts'), program)
-    const tsc = join(root, 'node_modules/typescript/bin/tsc')
-    const flags = ['--ignoreConfig', '--module', 'nodenext', '--target', 'es2023', '--strict', '--types', '']
-    run(process.execPath, [tsc, ...flags, 'use.ts'])
+    const compilerOptions = { module: 'nodenext', target: 'es2023', lib: ['es2023', 'dom'], strict: true, types: [] }
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['use.ts'] }))
+    run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc')])
     const memory = JSON.parse(run(process.execPath, ['use.js']))
     expect(memory.fits).toBe(true)
   })
