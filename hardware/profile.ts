@@ -4,19 +4,26 @@ import type { AttentionConstants } from './attention-time.ts'
 import type { CollectiveConstants } from './collective-time.ts'
 import globalSet from './constants.json' with { type: 'json' }
 import type { GemmConstants } from './gemm-time.ts'
+import type { Intervals } from './interval.ts'
 import type { Machine } from './machine.ts'
+import type { PlainConstants } from './plain-time.ts'
 
 export const calibrations = ['none', 'global', 'measured'] as const
 export type Calibration = (typeof calibrations)[number]
 
-/** Measured over expected: 5th and 95th percentile on rows that the constants were not fitted on. */
-export type Interval = readonly [low: number, high: number]
+/**
+ * What a clock sees of a kernel. `graph`: its share of a replayed graph, as engines run. `profiler`: the durations that a
+ * profiler prints, of libraries that run kernel by kernel.
+ */
+export const bases = ['graph', 'profiler'] as const
+export type Basis = (typeof bases)[number]
 
 export interface Constants {
   readonly gemm: GemmConstants
   readonly attention: AttentionConstants
   readonly collective: CollectiveConstants
-  readonly interval: { readonly operator: Interval; readonly pass: Interval }
+  readonly plain: PlainConstants
+  readonly interval: Intervals
 }
 
 export interface Profile {
@@ -26,28 +33,29 @@ export interface Profile {
   readonly calibration: Calibration
 }
 
-const { gemm, attention, collective, interval } = globalSet.constants
-const pair = ([low = 1, high = 1]: readonly number[]): Interval => [low, high]
+const { profiler, ...shared } = globalSet.constants
 
-export const globalConstants: Constants = {
-  gemm,
-  attention,
-  collective,
-  interval: { operator: pair(interval.operator), pass: pair(interval.pass) },
+/** The constants of a replayed graph. */
+export const globalConstants = shared as unknown as Constants
+
+/** By basis; attention and collectives were measured in graphs only. */
+const constantsOf: Readonly<Record<Basis, Constants>> = {
+  graph: globalConstants,
+  profiler: { ...globalConstants, ...profiler },
 }
 
-const globalProfiles = new WeakMap<Machine, Profile>()
+const profiles: Readonly<Record<Basis, WeakMap<Machine, Profile>>> = { graph: new WeakMap(), profiler: new WeakMap() }
 
 /** The machine with the constants of the calibration asked for. Throws RangeError where nothing was measured. */
-export function profileOf(machine: Machine, calibration: Calibration = 'global'): Profile {
+export function profileOf(machine: Machine, calibration: Calibration = 'global', basis: Basis = 'graph'): Profile {
   if (calibration === 'measured') {
     throw new RangeError(`calibration: nothing was measured on ${machine.name}; expected global or none`)
   }
   if (calibration === 'none') return { machine, calibration }
-  let profile = globalProfiles.get(machine)
+  let profile = profiles[basis].get(machine)
   if (!profile) {
-    profile = { machine, constants: globalConstants, calibration }
-    globalProfiles.set(machine, profile)
+    profile = { machine, constants: constantsOf[basis], calibration }
+    profiles[basis].set(machine, profile)
   }
   return profile
 }
