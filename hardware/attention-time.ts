@@ -161,9 +161,11 @@ export interface StoredKeys {
   readonly row: number
   /** Whether the last-level cache holds them: in a model no layer's keys stay there from step to step. */
   readonly warm?: boolean
+  /** Whether a kernel of its own, timed apart, writes the new rows. */
+  readonly apart?: boolean
 }
 
-/** Seconds of one attention kernel with its cache write; `terms`, where given, receives the parts. */
+/** Seconds of one attention kernel, with its cache write unless that is apart; `terms`, where given, receives the parts. */
 export function attentionTime(
   shape: AttentionShape,
   stored: StoredKeys,
@@ -279,10 +281,11 @@ function decodeTime(
   const waves = Math.max(1, Math.ceil(ctas / (facts.units * perUnit)))
   const compute = (Math.max(longest, (waves * clocks) / ctas) - k.start) / facts.clock
   const extra = extraKernels(group, batch, kvHeads, small, facts.asynchronous)
-  const kernels = 2 + extra + (most > 1 ? 1 : 0)
+  const kernels = (stored.apart ? 1 : 2) + extra + (most > 1 ? 1 : 0)
   const copied = extra > 0 && !facts.asynchronous ? 6 : 2
   const queryBytes = queries * heads * (headDim + valueDim)
-  const side = queryBytes * (copied + (most > 1 ? 2 * most : 0)) + queries * kvHeads * stored.row
+  const written = stored.apart ? 0 : queries * kvHeads * stored.row
+  const side = queryBytes * (copied + (most > 1 ? 2 * most : 0)) + written
   const read = stored.warm ? 0 : keys * kvHeads * stored.row
   const memory = (read + side) / (facts.bandwidth * k.memory)
   const launch = (kernels * k.launch + (most > 1 ? most * k.split : 0)) / facts.clock
@@ -333,11 +336,12 @@ function prefillTime(
   const mean = (heads * (tiles * tile + blocks * k.start)) / facts.units
   const longest = furthest * tile + k.start
   const compute = throttled(Math.max(mean + k.tail * longest, longest) / facts.matrixClock, facts, k)
-  const written = causal ? 2 * queries : 0
+  const writes = causal && !stored.apart
+  const written = writes ? 2 * queries : 0
   const copied = small && facts.asynchronous ? 1.75 : 1
   const bytes = (headDim + valueDim) * 2 * (copied * queries * heads + kvHeads * (keys + written))
   const memory = bytes / facts.bandwidth
-  const launch = fused ? 0 : ((causal ? 2 : 1) * k.launch) / facts.matrixClock
+  const launch = fused ? 0 : ((writes ? 2 : 1) * k.launch) / facts.matrixClock
   if (terms) add(terms, launch, compute, memory)
   return launch + Math.max(compute + k.exposed * memory, memory)
 }

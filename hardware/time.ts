@@ -7,6 +7,7 @@ import { type AttentionFacts, attentionFacts, attentionTime } from './attention-
 import { collectiveSeconds } from './collective-time.ts'
 import { type GemmModel, type GemmTime, gemmFacts, gemmModel, gemmTime, noGemmTime } from './gemm-time.ts'
 import type { Link, Machine } from './machine.ts'
+import { plainSeconds } from './plain-time.ts'
 import type { Constants, Profile } from './profile.ts'
 
 export const limits = ['memory', 'compute', 'network'] as const
@@ -88,8 +89,11 @@ export function noUnit(machine: Machine, unit: Unit): string {
   return `activations: ${machine.name} has no unit for ${unit}; expected one of ${has}`
 }
 
-/** Bound and expected time of one instance. Throws RangeError where the machine lacks the unit or the link. */
-export function operatorTime(o: Operator, profile: Profile): Time {
+/**
+ * Bound and expected time of one instance, the bound always with operands cold; `warm` where attention finds its keys in
+ * the last-level cache. Throws RangeError where the machine lacks the unit or the link.
+ */
+export function operatorTime(o: Operator, profile: Profile, warm = false): Time {
   const { machine } = profile
   const { shape } = o
   if (shape.kind === 'collective') return collectiveTime(shape, profile)
@@ -102,7 +106,7 @@ export function operatorTime(o: Operator, profile: Profile): Time {
   const limit = compute > memory ? 'compute' : 'memory'
   const kernels = kernelsOf(profile)
   if (!kernels) return { bound, expected: bound, limit, term: limit, matrix, vector, memory, network: 0 }
-  const { expected, term } = real(o, kernels, bytes, vector, memory)
+  const { expected, term } = real(o, kernels, bytes, vector, memory, warm)
   return { bound, expected, limit, term, matrix, vector, memory, network: 0 }
 }
 
@@ -112,10 +116,11 @@ interface Expected {
 }
 
 /** What real kernels take, by the shape of the work. */
-function real(o: Operator, kernels: Kernels, bytes: number, vector: number, memory: number): Expected {
+function real(o: Operator, kernels: Kernels, bytes: number, vector: number, memory: number, warm: boolean): Expected {
   const { shape } = o
   if (shape.kind === 'gemm') return productTime(o, shape, kernels, bytes)
-  if (shape.kind === 'attention' && kernels.attention) return attentionKernel(o, shape, kernels, kernels.attention)
+  if (shape.kind === 'attention' && kernels.attention)
+    return attentionKernel(o, shape, kernels, kernels.attention, warm)
   if (shape.kind === 'convolution' && o.matrix > 0) {
     const { outputs: m, channels: n, taps: k } = shape
     return productTime(o, { kind: 'gemm', m, n, k, matrices: 1 }, kernels, bytes)
@@ -130,10 +135,8 @@ interface Kernels {
   readonly attention: AttentionFacts | undefined
   /** By unit of arithmetic. */
   readonly products: Map<Unit, GemmModel>
-  /** Seconds that a kernel takes before its first and after its last byte. */
-  readonly launch: number
-  /** Seconds of bandwidth that must be in flight before it saturates. */
-  readonly saturation: number
+  /** Hz that latencies are counted in. */
+  readonly clock: number
 }
 
 const compiled = new WeakMap<Profile, Kernels>()
@@ -143,14 +146,12 @@ function kernelsOf(profile: Profile): Kernels | undefined {
   if (!constants) return undefined
   let kernels = compiled.get(profile)
   if (!kernels) {
-    const clock = machine.units.clock ?? machine.units.matrixClock ?? 1.5e9
     kernels = {
       machine,
       constants,
       attention: attentionFacts(machine),
       products: new Map(),
-      launch: constants.attention.decode.launch / clock,
-      saturation: 0,
+      clock: machine.units.clock ?? machine.units.matrixClock ?? 1.5e9,
     }
     compiled.set(profile, kernels)
   }
@@ -208,36 +209,33 @@ function attentionKernel(
   shape: Extract<Operator['shape'], { kind: 'attention' }>,
   kernels: Kernels,
   facts: AttentionFacts,
+  warm: boolean,
 ): Expected {
   let rows = 0
   for (const r of shape.rows) rows += r.sequences * r.kv
   let cached = 0
-  let element = 2
-  for (const s of o.streams) {
-    if (s.owner !== 'kv') continue
-    cached += s.bytes
-    if (s.codes) element = Math.min(element, (s.bytes - s.metadata) / s.codes)
-  }
+  for (const s of o.streams) if (s.owner === 'kv') cached += s.bytes
+  const element = (shape.stored ?? 16) / 8
   // What the ledger reads per attended row and key head: shared and gathered rows count as often as they are read.
-  const row = cached / (rows * shape.kvHeads)
-  const expected = attentionTime(shape, { element, row }, facts, kernels.constants.attention, causes)
+  const row = cached > 0 ? cached / (rows * shape.kvHeads) : element * (shape.headDim + shape.valueDim)
+  // The ledger has the cache write as an operator of its own.
+  const stored = { element, row, warm, apart: true }
+  const expected = attentionTime(shape, stored, facts, kernels.constants.attention, causes)
   const { launch, compute, memory } = causes
   const most = Math.max(launch, compute, memory)
   return { expected, term: most === memory ? 'memory' : most === compute ? 'compute' : 'launch' }
 }
 
-/** Kernels without a model of their own: a launch, and the slower of memory at its share and arithmetic at its peak. */
+/** Kernels without a model of their own: element-wise ones, and small matrix work inside them. */
 function plainTime(o: Operator, kernels: Kernels, vector: number, memory: number): Expected {
-  const { gemm } = kernels.constants
-  const launch = o.launches * kernels.launch
-  const moved = memory / gemm.memory
+  const { gemm, plain } = kernels.constants
   // Small tiles: what a product's 64 × 64 tile takes over its ideal time.
-  const compute = Math.max(
-    vector,
-    o.matrix === 0 ? 0 : (o.matrix / (peak(kernels.machine, o.unit) ?? 1)) * (1 + gemm.feed / 32),
-  )
-  const longest = Math.max(moved, compute)
-  return { expected: launch + longest, term: launch > longest ? 'launch' : compute > moved ? 'compute' : 'memory' }
+  const matrix = o.matrix === 0 ? 0 : (o.matrix / (peak(kernels.machine, o.unit) ?? 1)) * (1 + gemm.feed / 32)
+  const compute = Math.max(vector, matrix)
+  const expected = plainSeconds(o.launches, memory, compute, kernels.clock, plain)
+  const launch = (o.launches * plain.launch) / kernels.clock
+  const longest = expected - launch
+  return { expected, term: launch > longest ? 'launch' : compute >= longest ? 'compute' : 'memory' }
 }
 
 function collectiveTime(shape: Collective, profile: Profile): Time {

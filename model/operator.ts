@@ -40,6 +40,8 @@ export type Shape =
       readonly valueDim: number
       readonly causal: boolean
       readonly rows: readonly AttentionRows[]
+      /** Bits of a stored key's element, where fewer than 16. */
+      readonly stored?: number
     }
   | { readonly kind: 'convolution'; readonly outputs: number; readonly channels: number; readonly taps: number }
   | { readonly kind: 'recurrence'; readonly sequences: number; readonly tokens: number; readonly state: number }

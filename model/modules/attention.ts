@@ -213,7 +213,8 @@ export function attend(c: Context, name: string, a: Attend): void {
         ...(a.run !== undefined && { run: a.run }),
         ...(codec !== 'none' && { codec, codes: cached * rowElements }),
       }
-  const shape = { kind: 'attention', heads, kvHeads, headDim, valueDim, causal, rows } as const
+  const stored = bits < 16 && !asActivations ? { stored: bits } : {}
+  const shape = { kind: 'attention', heads, kvHeads, headDim, valueDim, causal, rows, ...stored } as const
   if (fusion === 'flash') {
     const matrix = 2 * pairs * heads * (headDim + valueDim)
     const vector = vectorWork.softmax * pairs * heads + output
