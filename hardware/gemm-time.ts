@@ -49,6 +49,12 @@ export interface GemmConstants {
   readonly asynchronous: number
 }
 
+/** Fitted apart, on products of 8-bit floats. */
+export interface NarrowProducts {
+  /** Matrix time of floats under 16 bits over that at their datasheet's rate: their sums are carried on elsewhere. */
+  readonly slow: number
+}
+
 /** Physical ranges that a fit may not leave. */
 export const gemmBounds: Readonly<Record<keyof GemmConstants, readonly [low: number, high: number]>> = {
   launch: [500, 20_000],
@@ -94,6 +100,11 @@ const issue = 512
 const arithmetic = 0.8
 /** Bytes of an output element. */
 const output = 2
+
+/** Bytes of a kernel that quantizes so many 16-bit elements: read for their largest, read again, written in 8 bits. */
+export function quantizedBytes(elements: number): number {
+  return 5 * elements
+}
 
 /** Facts of a machine for one format; undefined where it has no such unit. */
 export function gemmFacts(machine: Machine, unit: Unit): GemmFacts | undefined {
@@ -155,14 +166,15 @@ export interface GemmModel {
   readonly heat: number
 }
 
-export function gemmModel(facts: GemmFacts, c: GemmConstants): GemmModel {
-  const { units, clock, operations, operations16, bandwidth } = facts
+export function gemmModel(facts: GemmFacts, c: GemmConstants & Partial<NarrowProducts>): GemmModel {
+  const { units, clock, operations16, bandwidth } = facts
+  const operations = facts.operations / (c.slow ?? 1)
   const asynchronous = operations16 > 3000
   const left = asynchronous ? c.asynchronous : 1
   const perClock = (c.cache * Math.min(1, operations16 / 2048)) / Math.min(1, left)
   const watts = units * (operations16 + issue) * clock * c.energy * (clock / 1e9) ** 2
   return {
-    facts,
+    facts: { ...facts, operations },
     asynchronous,
     tiles: tiles.map(([rows, columns]) => ({
       rows,

@@ -3,7 +3,7 @@
 import type { AttentionConstants } from './attention-time.ts'
 import type { CollectiveConstants } from './collective-time.ts'
 import globalSet from './constants.json' with { type: 'json' }
-import type { GemmConstants } from './gemm-time.ts'
+import type { GemmConstants, NarrowProducts } from './gemm-time.ts'
 import type { Intervals } from './interval.ts'
 import type { Machine } from './machine.ts'
 import type { PlainConstants } from './plain-time.ts'
@@ -20,6 +20,7 @@ export type Basis = (typeof bases)[number]
 
 export interface Constants {
   readonly gemm: GemmConstants
+  readonly narrow: NarrowProducts
   readonly attention: AttentionConstants
   readonly collective: CollectiveConstants
   readonly plain: PlainConstants

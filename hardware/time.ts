@@ -5,7 +5,15 @@ import type { Operator } from '../model/operator.ts'
 import { operatorBytes } from '../model/operator.ts'
 import { type AttentionFacts, attentionFacts, attentionTime } from './attention-time.ts'
 import { collectiveSeconds } from './collective-time.ts'
-import { type GemmModel, type GemmTime, gemmFacts, gemmModel, gemmTime, noGemmTime } from './gemm-time.ts'
+import {
+  type GemmModel,
+  type GemmTime,
+  gemmFacts,
+  gemmModel,
+  gemmTime,
+  noGemmTime,
+  quantizedBytes,
+} from './gemm-time.ts'
 import type { Link, Machine } from './machine.ts'
 import { plainSeconds } from './plain-time.ts'
 import type { Constants, Profile } from './profile.ts'
@@ -158,12 +166,21 @@ function kernelsOf(profile: Profile): Kernels | undefined {
   return kernels
 }
 
+/** Their activations are quantized before each product, by the largest of what there is. */
+const narrowFloats: ReadonlySet<Unit> = new Set<Unit>(['fp8', 'fp6', 'fp4'])
+
+/** Seconds of the kernel that quantizes so many activations. */
+function quantizing(elements: number, { machine, clock, constants }: Kernels): number {
+  return plainSeconds(1, quantizedBytes(elements) / machine.memory.bandwidth, 0, clock, constants.plain)
+}
+
 function productModel(kernels: Kernels, unit: Unit): GemmModel {
   let model = kernels.products.get(unit)
   if (!model) {
     const facts = gemmFacts(kernels.machine, unit)
     if (!facts) throw new RangeError(noUnit(kernels.machine, unit))
-    model = gemmModel(facts, kernels.constants.gemm)
+    const { gemm, narrow } = kernels.constants
+    model = gemmModel(facts, narrowFloats.has(unit) ? { ...gemm, ...narrow } : gemm)
     kernels.products.set(unit, model)
   }
   return model
@@ -188,7 +205,8 @@ function productTime(
   const operand = weights > 0 ? weights : bytes / 3
   const element = Math.max(0.5, Math.min(4, activations / (matrices * m * k)))
   const model = productModel(kernels, o.unit)
-  const expected = gemmTime(model, m, n, k, matrices, operand, element, bytes, parts)
+  const product = gemmTime(model, m, n, k, matrices, operand, element, bytes, parts)
+  const expected = narrowFloats.has(o.unit) ? product + quantizing(activations / element, kernels) : product
   return { expected, term: productTerm(parts) }
 }
 

@@ -1,6 +1,5 @@
-// Fits attention's constants to measured rows and says how wrong they are where they were not fitted: on a machine left
-// out, and on each half of a machine's rows from the other half. Deterministic: Nelder-Mead in log space from a fixed start, so
-// equal rows give equal constants. Reads no files.
+// Fits attention's constants to measured rows. Deterministic: Nelder-Mead in log space from a fixed start, so equal rows
+// give equal constants. Reads no files.
 import {
   type AttentionConstants,
   type AttentionFacts,
@@ -37,34 +36,11 @@ export interface AttentionRow {
   readonly seconds: number
 }
 
-/** How wrong expected is on the scored rows: decode beyond the cache, prefill and encoder over a millisecond. */
-export interface AttentionError {
-  readonly scheme: 'unseen machine' | 'same machine' | 'fitted'
-  readonly kind: AttentionKind
-  readonly machine: string
-  readonly rows: number
-  /** Absolute relative errors, as shares. */
-  readonly mean: number
-  readonly median: number
-  readonly p90: number
-  /** Mean log of expected over measured. */
-  readonly bias: number
-  /** Measured over expected: 5th and 95th percentile. */
-  readonly interval: readonly [number, number]
-}
-
-export interface AttentionFit {
-  /** On all rows. */
-  readonly constants: AttentionConstants
-  readonly errors: readonly AttentionError[]
-}
-
 interface Case {
   readonly row: AttentionRow
   readonly shape: AttentionShape
   readonly stored: StoredKeys
   readonly facts: AttentionFacts
-  readonly half: number
 }
 
 type Group = keyof AttentionConstants
@@ -97,49 +73,36 @@ export interface Held {
   readonly prefill?: Partial<AttentionConstants['prefill']>
 }
 
-/** Constants from all rows, and errors by scheme, kind and machine of the scored rows. */
-export function fitAttention(
-  rows: readonly AttentionRow[],
-  machines: ReadonlyMap<string, Machine>,
-  held: Held = {},
-): AttentionFit {
-  const cases = rows.map((row) => caseOf(row, machines))
-  const constants = constantsFrom(cases, held)
-  const errors = errorsOf('fitted', cases, () => constants)
-  for (const machine of machines.keys()) {
-    const seen = cases.filter((c) => c.row.machine === machine)
-    if (seen.length === 0) continue
-    const others = cases.filter((c) => c.row.machine !== machine)
-    const halves = [0, 1].map((half) =>
-      constantsFrom(
-        seen.filter((c) => c.half === half),
-        held,
-      ),
-    )
-    if (others.length > 0) {
-      const foreign = constantsFrom(others, held)
-      errors.push(...errorsOf('unseen machine', seen, () => foreign))
-    }
-    errors.push(...errorsOf('same machine', seen, (c) => halves[1 - c.half] as AttentionConstants))
-  }
-  return { constants, errors }
+/** The machines of rows, by name. */
+export type Machines = ReadonlyMap<string, Machine>
+
+/** The constants of these rows. */
+export function fitAttention(rows: readonly AttentionRow[], machines: Machines, held: Held = {}): AttentionConstants {
+  return constantsFrom(
+    rows.map((row) => caseOf(row, machines)),
+    held,
+  )
 }
 
-/** Expected seconds of a row, for residuals by any other regime. */
-export function expectedAttention(row: AttentionRow, machine: Machine, constants: AttentionConstants): number {
-  return expected(caseOf(row, new Map([[row.machine, machine]])), constants)
+/** Expected over measured of each row. */
+export function attentionRatios(
+  rows: readonly AttentionRow[],
+  machines: Machines,
+  constants: AttentionConstants,
+): number[] {
+  return rows.map((row) => expected(caseOf(row, machines), constants) / row.seconds)
 }
 
 function expected({ shape, stored, facts }: Case, constants: AttentionConstants): number {
   return attentionTime(shape, stored, facts, constants)
 }
 
-function caseOf(row: AttentionRow, machines: ReadonlyMap<string, Machine>): Case {
+function caseOf(row: AttentionRow, machines: Machines): Case {
   const machine = machines.get(row.machine)
   const facts = machine && attentionFacts(machine)
   if (!facts) throw new RangeError(`${row.machine}: expected a machine with clock, peak and cache among those passed`)
   const stored = { element: row.element, row: 2 * row.headDim * row.element, warm: row.cold === false }
-  return { row, shape: shapeOf(row), stored, facts, half: hash(JSON.stringify({ ...row, seconds: 0 })) & 1 }
+  return { row, shape: shapeOf(row), stored, facts }
 }
 
 function shapeOf({ kind, sequences, query, kv, heads, kvHeads, headDim, window = kv }: AttentionRow): AttentionShape {
@@ -157,7 +120,8 @@ function shapeOf({ kind, sequences, query, kv, heads, kvHeads, headDim, window =
   }
 }
 
-function scored({ kind, cold, seconds }: AttentionRow): boolean {
+/** Rows that errors are stated for: decode beyond the cache, prefill and encoder over a millisecond. */
+export function scored({ kind, cold, seconds }: AttentionRow): boolean {
   return kind === 'decode' ? cold === true : seconds > long
 }
 
@@ -219,50 +183,4 @@ function weightsOf(cases: readonly Case[], group: Group): number[] {
   const counts = new Map<string, number>()
   for (const c of cases) counts.set(key(c), (counts.get(key(c)) ?? 0) + 1)
   return cases.map((c) => (scored(c.row) ? 1 : unscored[group]) / (counts.get(key(c)) as number))
-}
-
-function errorsOf(
-  scheme: AttentionError['scheme'],
-  cases: readonly Case[],
-  constantsOf: (c: Case) => AttentionConstants,
-): AttentionError[] {
-  const groups = new Map<string, { kind: AttentionKind; machine: string; ratios: number[] }>()
-  for (const c of cases) {
-    if (!scored(c.row)) continue
-    const { kind, machine } = c.row
-    const group = groups.get(`${kind} ${machine}`) ?? { kind, machine, ratios: [] }
-    groups.set(`${kind} ${machine}`, group)
-    group.ratios.push(expected(c, constantsOf(c)) / c.row.seconds)
-  }
-  return [...groups.values()].map(({ kind, machine, ratios }) => ({ scheme, kind, machine, ...summary(ratios) }))
-}
-
-function summary(ratios: readonly number[]) {
-  const errors = ratios.map((r) => Math.abs(r - 1)).sort((a, b) => a - b)
-  const inverse = ratios.map((r) => 1 / r).sort((a, b) => a - b)
-  return {
-    rows: ratios.length,
-    mean: mean(errors),
-    median: quantile(errors, 0.5),
-    p90: quantile(errors, 0.9),
-    bias: mean(ratios.map(Math.log)),
-    interval: [quantile(inverse, 0.05), quantile(inverse, 0.95)] as const,
-  }
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, v) => sum + v, 0) / values.length
-}
-
-function quantile(sorted: readonly number[], q: number): number {
-  return sorted[Math.round(q * (sorted.length - 1))] as number
-}
-
-/** FNV-1a, mixed so that its lowest bit depends on all of the text. */
-function hash(text: string): number {
-  let h = 2166136261
-  for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 16777619)
-  h ^= h >>> 15
-  h = Math.imul(h, 2246822507)
-  return (h ^ (h >>> 13)) >>> 0
 }

@@ -1,5 +1,4 @@
-// Fits the collectives' constants to measured rows, with errors as for attention: on a machine left out, and on each
-// half of a machine's rows from the other half. Reads no files.
+// Fits the collectives' constants to measured rows. Deterministic, as for attention. Reads no files.
 import { type CollectiveConstants, collectiveBounds, collectiveSeconds } from '../collective-time.ts'
 import { nelderMead } from './nelder-mead.ts'
 
@@ -15,42 +14,21 @@ export interface CollectiveRow {
   readonly seconds: number
 }
 
-export interface CollectiveFit {
-  readonly constants: CollectiveConstants
-  /** Expected over measured of every row, in the rows' order. */
-  readonly fitted: readonly number[]
-  readonly unseen: readonly number[]
-  readonly same: readonly number[]
-}
-
 const start: CollectiveConstants = { start: 6e-6, hop: 2e-6, network: 0.8, fill: 0.5, crowd: 1 }
 const names = ['start', 'hop', 'network', 'fill', 'crowd'] as const
 const prior = 0.003
 
-/** Constants from all rows, and expected over measured by scheme. */
-export function fitCollectives(rows: readonly CollectiveRow[]): CollectiveFit {
-  const all = constantsFrom(rows)
-  const unseen: number[] = []
-  const same: number[] = []
-  for (const machine of new Set(rows.map((r) => r.machine))) {
-    const foreign = constantsFrom(rows.filter((r) => r.machine !== machine))
-    const own = rows.filter((r) => r.machine === machine)
-    const halves = [0, 1].map((half) => constantsFrom(own.filter((_, i) => i % 2 !== half)))
-    let seen = 0
-    for (const [i, r] of rows.entries()) {
-      if (r.machine !== machine) continue
-      unseen[i] = ratio(r, foreign)
-      same[i] = ratio(r, halves[seen++ % 2] as CollectiveConstants)
-    }
-  }
-  return { constants: all, fitted: rows.map((r) => ratio(r, all)), unseen, same }
+/** Expected over measured of each row. */
+export function collectiveRatios(rows: readonly CollectiveRow[], k: CollectiveConstants): number[] {
+  return rows.map((r) => ratio(r, k))
 }
 
 function ratio({ wire, devices, bandwidth, shared, seconds }: CollectiveRow, k: CollectiveConstants): number {
   return collectiveSeconds(wire, devices, bandwidth, shared, k) / seconds
 }
 
-function constantsFrom(rows: readonly CollectiveRow[]): CollectiveConstants {
+/** The constants of these rows; every machine weighs alike. */
+export function fitCollectives(rows: readonly CollectiveRow[]): CollectiveConstants {
   const from = names.map((name) => Math.log(start[name]))
   const low = names.map((name) => Math.log(collectiveBounds[name][0]))
   const high = names.map((name) => Math.log(collectiveBounds[name][1]))

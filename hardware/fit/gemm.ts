@@ -46,14 +46,6 @@ export const gemmStart: GemmConstants = {
   asynchronous: 0.5,
 }
 
-export interface Errors {
-  readonly rows: number
-  readonly mape: number
-  readonly median: number
-  readonly p90: number
-  readonly bias: number
-}
-
 /** Prior of a constant, by the factor that one standard deviation is worth; a constant without one is free. */
 export type Spread = Partial<Readonly<Record<Name, number>>>
 
@@ -68,18 +60,11 @@ export interface FitOptions {
   readonly iterations?: number
 }
 
-/** Relative error of each row: predicted over measured, less one. */
-export function gemmErrors(rows: readonly GemmRow[], constants: GemmConstants): number[] {
+/** Expected over measured of each row. */
+export function gemmRatios(rows: readonly GemmRow[], constants: GemmConstants): number[] {
   const ratios = new Float64Array(rows.length)
   logRatios(rows, constants, ratios)
-  return Array.from(ratios, (r) => Math.exp(r) - 1)
-}
-
-export function summary(errors: readonly number[]): Errors {
-  const sizes = errors.map(Math.abs).sort((a, b) => a - b)
-  const at = (q: number) => sizes[Math.min(sizes.length - 1, Math.floor(q * sizes.length))] ?? Number.NaN
-  const mean = (values: readonly number[]) => values.reduce((sum, v) => sum + v, 0) / values.length
-  return { rows: errors.length, mape: mean(sizes), median: at(0.5), p90: at(0.9), bias: mean(errors) }
+  return Array.from(ratios, Math.exp)
 }
 
 function logRatios(rows: readonly GemmRow[], constants: GemmConstants, out: Float64Array): void {
@@ -219,32 +204,4 @@ function bounded(x: readonly number[], by: readonly number[], free: readonly Nam
     const moved = v + Math.max(-0.7, Math.min(0.7, by[j] as number))
     return Math.max(Math.log(low), Math.min(Math.log(high), moved))
   })
-}
-
-/** What eight probes can tell of one machine, and how far each may reasonably lie from the global set. */
-export const probeSpread = { launch: 1.3, memory: 1.1, feed: 1.5, fill: 1.5, cache: 1.3, energy: 1.5 } satisfies Spread
-
-/** One machine's constants from a few rows measured on it, held to the global set where they say little. */
-export function fitProbes(probes: readonly GemmRow[], global: GemmConstants): GemmConstants {
-  const free = Object.keys(probeSpread) as Name[]
-  return fitGemm(probes, { start: global, free, spread: probeSpread })
-}
-
-/** Errors on each machine of constants fitted on all the others. */
-export function leaveOneMachineOut(rows: readonly GemmRow[]): Map<string, Errors> {
-  const names = [...new Set(rows.map((r) => r.machine))]
-  return new Map(
-    names.map((name) => {
-      const constants = fitGemm(rows.filter((r) => r.machine !== name))
-      return [
-        name,
-        summary(
-          gemmErrors(
-            rows.filter((r) => r.machine === name),
-            constants,
-          ),
-        ),
-      ]
-    }),
-  )
 }

@@ -12,32 +12,14 @@ function linear(n: number, k: number): Module {
 }
 
 /** How the low-precision kernels store weights, and what they multiply in. */
-const products: Readonly<Record<string, { weights: Format; activations: FormatName; quantizes: boolean }>> = {
-  bf16: { weights: format('bf16'), activations: 'bf16', quantizes: false },
-  fp16: { weights: format('fp16'), activations: 'fp16', quantizes: false },
-  fp8: { weights: format('fp8'), activations: 'fp8', quantizes: true },
-  fp8_block: { weights: { ...format('fp8'), group: 128 * 128, groupBits: 32 }, activations: 'fp8', quantizes: true },
-  int8_wo: { weights: format('int8'), activations: 'bf16', quantizes: false },
-  int4_wo: { weights: format('int4'), activations: 'bf16', quantizes: false },
-  sq: { weights: format('int8'), activations: 'int8', quantizes: true },
-}
-
-/** Reads 16-bit activations, writes narrow ones: the kernel before a product in fp8 or int8. */
-function quantize(elements: number): Operator {
-  return {
-    name: 'quantize',
-    layers: '',
-    count: 1,
-    launches: 1,
-    shape: { kind: 'stream', elements },
-    matrix: 0,
-    vector: 3 * elements,
-    unit: 'bf16',
-    streams: [
-      { owner: 'activations', way: 'read', bytes: 2 * elements, metadata: 0 },
-      { owner: 'activations', way: 'write', bytes: elements, metadata: 0 },
-    ],
-  }
+const products: Readonly<Record<string, { weights: Format; activations: FormatName }>> = {
+  bf16: { weights: format('bf16'), activations: 'bf16' },
+  fp16: { weights: format('fp16'), activations: 'fp16' },
+  fp8: { weights: format('fp8'), activations: 'fp8' },
+  fp8_block: { weights: { ...format('fp8'), group: 128 * 128, groupBits: 32 }, activations: 'fp8' },
+  int8_wo: { weights: format('int8'), activations: 'bf16' },
+  int4_wo: { weights: format('int4'), activations: 'bf16' },
+  sq: { weights: format('int8'), activations: 'int8' },
 }
 
 export function gemm(line: Line): Case {
@@ -52,7 +34,7 @@ export function gemm(line: Line): Case {
     machine: line.hardware ?? '',
     seconds: number(line, 'latency_us') * micro,
     basis: 'graph',
-    operators: stored.quantizes ? [quantize(m * k), ...operators] : operators,
+    operators,
     keys: { op: 'gemm', dtype, framework: line.framework ?? '', kernel: line.kernel ?? '' },
   }
 }
