@@ -1,22 +1,16 @@
-// A measured row as something that can be predicted: the operators that were timed, on which machine, on which clock.
+// A measured row as something that can be predicted: the operators that were timed, on which machine, by which clock.
 
+import type { Basis } from '../../hardware/profile.ts'
 import type { Architecture, Module } from '../../model/architecture.ts'
 import { type DeploymentOptions, deploy } from '../../model/deployment.ts'
-import type { Format } from '../../model/format.ts'
-import { type FormatName, format } from '../../model/format.ts'
+import { type Format, type FormatName, format } from '../../model/format.ts'
 import type { Operator } from '../../model/operator.ts'
 import { pass } from '../../model/pass.ts'
 import type { Workload } from '../../model/workload.ts'
+import type { Engine } from '../engine.ts'
 
 /** One row of a file, by column. */
 export type Line = Readonly<Record<string, string>>
-
-/**
- * What the clock of a measurement saw. `graph`: kernels of a replayed graph. `profiler`: a profiler's kernel durations.
- * `pass`: a whole pass as a user waits for it.
- */
-export const bases = ['graph', 'profiler', 'pass'] as const
-export type Basis = (typeof bases)[number]
 
 export interface Case {
   readonly kind: string
@@ -24,32 +18,56 @@ export interface Case {
   readonly machine: string
   /** Measured seconds. */
   readonly seconds: number
-  readonly basis: Basis
+  /** Run one after the other. */
   readonly operators: readonly Operator[]
-  /** What rows can be grouped by, beside machine, kind and regime. */
+  /** What rows can be grouped by, beside what the prediction says. */
   readonly keys: Readonly<Record<string, string>>
-  /** Whether the timed kernels find their keys or weights in the last-level cache. */
+  /** What the clock saw of kernels; absent: their share of a replayed graph. */
+  readonly basis?: Basis
+  /** What ran a whole pass; absent: kernels were timed alone. */
+  readonly engine?: Engine
+  /** Whether attention finds its keys in the last-level cache. */
   readonly warm?: true
 }
 
-/** Why a row cannot be predicted. */
-export class Unmappable extends Error {}
+/** Why a row cannot be predicted, though nothing is wrong with it. */
+export class Unmappable extends Error {
+  override name = 'Unmappable'
+}
 
-/** A number of the row. Throws Unmappable where the column has none. */
+/** A field that no measurement can have: the file is at fault. */
+export class BadField extends Error {
+  override name = 'BadField'
+}
+
+/** A number of the row. Throws Unmappable where the row states none, BadField where it is none. */
 export function number(line: Line, column: string): number {
-  const value = Number(line[column])
-  if (line[column] === undefined || line[column] === '' || !Number.isFinite(value)) {
-    throw new Unmappable(`${column}: expected a number, got ${line[column] ? `'${line[column]}'` : 'nothing'}`)
-  }
+  const text = line[column] ?? ''
+  if (text.trim() === '') throw new Unmappable(`${column}: the row states none`)
+  const value = Number(text)
+  if (!Number.isFinite(value)) throw new BadField(`${column}: expected a number, got '${text}'`)
   return value
 }
 
 /** A whole number of at least one. */
 export function count(line: Line, column: string): number {
   const value = number(line, column)
-  if (!Number.isInteger(value) || value < 1)
-    throw new Unmappable(`${column}: expected a whole number from 1, got ${value}`)
-  return value
+  if (Number.isInteger(value) && value >= 1) return value
+  throw new Unmappable(`${column}: expected a whole number from 1, got ${value}`)
+}
+
+/** What was measured: a number above zero. Throws BadField. */
+export function measured(line: Line, column: string): number {
+  const value = Number(line[column] || Number.NaN)
+  if (value > 0 && Number.isFinite(value)) return value
+  throw new BadField(`${column}: expected a number above 0, got ${line[column] ? `'${line[column]}'` : 'nothing'}`)
+}
+
+const micro = 1e-6
+
+/** What every file of kernels has: the machine, and microseconds. */
+export function timed(line: Line): { machine: string; seconds: number } {
+  return { machine: line.hardware ?? '', seconds: measured(line, 'latency_us') * micro }
 }
 
 const formatNames: Readonly<Record<string, FormatName>> = {
@@ -64,30 +82,34 @@ const formatNames: Readonly<Record<string, FormatName>> = {
 }
 
 /** A format by the name that a file gives it. */
-export function formatOf(name: string | undefined): Format {
-  const known = formatNames[(name ?? '').toLowerCase()]
-  if (known === undefined) throw new Unmappable(`format: '${name}' is not known`)
-  return format(known)
+export function formatOf(line: Line, column: string): Format {
+  const known = formatNames[(line[column] ?? '').toLowerCase()]
+  if (known !== undefined) return format(known)
+  throw new Unmappable(`${column}: '${line[column] ?? ''}' is not known (${Object.keys(formatNames).join(', ')})`)
 }
 
-/** The operators of some modules as one layer of a model, in the formats given. */
-export function operatorsOf(
-  modules: readonly Module[],
-  workload: Workload,
-  options: DeploymentOptions,
-  dtype: FormatName = 'bf16',
-) {
-  return pass(deploy(layer(modules, dtype, workload.stack), options), workload)
+/** The operators of one module as the only layer of a model, in the formats given. */
+export function operatorsOf(module: Module, workload: Workload, options: DeploymentOptions, dtype: FormatName = 'bf16') {
+  return pass(deploy(layer(module, dtype, workload.stack), options), workload)
 }
 
-function layer(modules: readonly Module[], dtype: FormatName, name: 'encoder' | 'decoder'): Architecture {
+function layer(module: Module, dtype: FormatName, name: 'encoder' | 'decoder'): Architecture {
   return {
     name: 'measured operators',
     type: 'operators',
     kind: name,
     dtype,
     formats: {},
-    stacks: [{ name, width: 0, input: [], groups: [{ layers: [0], modules }], output: [] }],
+    stacks: [{ name, width: 0, input: [], groups: [{ layers: [0], modules: [module] }], output: [] }],
     reading: { used: [], ignored: [], assumed: [] },
+  }
+}
+
+/** Runs `make`, whose complaints are the row's: a size that does not divide, a model that is not known. */
+export function mapped<T>(make: () => T): T {
+  try {
+    return make()
+  } catch (error) {
+    throw error instanceof RangeError ? new Unmappable(error.message) : error
   }
 }
