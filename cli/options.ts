@@ -3,7 +3,7 @@
 import { basename, extname } from 'node:path'
 import { type Role, roles } from '../model/architecture.ts'
 import type { Format } from '../model/format.ts'
-import { nearest } from '../model/nearest.ts'
+import { nearestHint } from '../model/nearest.ts'
 import { parseFormat, parseTokens } from '../model/quantity.ts'
 import { UsageError } from './errors.ts'
 
@@ -52,9 +52,7 @@ export function choice<const T extends string>(flag: string, words: readonly T[]
   return once(flag, (text) => {
     const word = words.find((w) => w === text)
     if (word !== undefined) return word
-    const near = nearest(text, words, 1)
-    const hint = near.length > 0 ? `; nearest: ${near.join()}` : ''
-    throw new UsageError(`${flag}: expected one of ${words.join(', ')}, got ${shown(text)}${hint}`)
+    throw new UsageError(`${flag}: expected one of ${words.join(', ')}, got ${shown(text)}${nearestHint(text, words)}`)
   })
 }
 
@@ -100,8 +98,7 @@ export function weightFormats(flag: string): Parser<WeightFormats> {
 }
 
 function roleList(role: string): string {
-  const [near] = nearest(role, roles, 1)
-  return `a role (${roles.join(', ')}${near === undefined ? '' : `; nearest: ${near}`})`
+  return `a role (${roles.join(', ')}${nearestHint(role, roles)})`
 }
 
 /** Several values, one per use of the option. */

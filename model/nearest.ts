@@ -12,6 +12,12 @@ export function nearest(word: string, names: readonly string[], limit = 3): stri
     .map(({ name }) => name)
 }
 
+/** `; nearest: …` for the end of an error message, or nothing where no name is near. */
+export function nearestHint(word: string, names: readonly string[]): string {
+  const near = nearest(word, names)
+  return near.length > 0 ? `; nearest: ${near.join(', ')}` : ''
+}
+
 /** Letters to insert, delete or replace to turn `a` into `b`. */
 export function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j)

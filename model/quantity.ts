@@ -1,6 +1,6 @@
 // Quantities as people type them: 128k tokens, int4:group=64. The only parser of them; printing has its own place.
 import { type Format, type FormatName, format, formatNames } from './format.ts'
-import { nearest } from './nearest.ts'
+import { nearestHint } from './nearest.ts'
 
 const factors: Readonly<Record<string, number>> = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 }
 
@@ -15,8 +15,8 @@ export function parseTokens(text: string): number {
 export function parseFormat(text: string): Format {
   const [name = '', list] = text.split(/:(.*)/s)
   if (!(formatNames as string[]).includes(name)) {
-    const near = nearest(name, formatNames)
-    throw new RangeError(`expected a format (${formatNames.join(', ')}), got ${name}; nearest: ${near.join(', ')}`)
+    const hint = nearestHint(name, formatNames)
+    throw new RangeError(`expected a format (${formatNames.join(', ')}), got ${name}${hint}`)
   }
   const base = format(name as FormatName)
   return list === undefined ? base : withGroup(base, list)

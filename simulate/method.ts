@@ -1,7 +1,7 @@
 // Methods that a query can be asked with: each is a rewrite of the deployment's options, and nothing else knows it.
 import { windowSelection } from '../model/cache.ts'
 import type { DeploymentOptions } from '../model/deployment.ts'
-import { nearest } from '../model/nearest.ts'
+import { nearestHint } from '../model/nearest.ts'
 import { parseTokens } from '../model/quantity.ts'
 
 /** One option of a method, as given after the colon of `--with`. */
@@ -47,8 +47,7 @@ export function parseMethod(text: string): AppliedMethod {
   const method = methods.find((m) => m.name === name)
   if (!method) {
     const names = methods.map((m) => m.name)
-    const near = nearest(name, names)
-    throw new RangeError(`with: expected a method (${names.join(', ')}), got ${name}; nearest: ${near.join(', ')}`)
+    throw new RangeError(`with: expected a method (${names.join(', ')}), got ${name}${nearestHint(name, names)}`)
   }
   const given = new Map(list === '' ? [] : list.split(',').map((pair) => pair.split(/=(.*)/s) as [string, string]))
   const values: Record<string, number> = {}

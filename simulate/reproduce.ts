@@ -1,5 +1,5 @@
 // Published tables beside ours, by paper. A paper is loaded only when it is asked for.
-import { nearest } from '../model/nearest.ts'
+import { nearestHint } from '../model/nearest.ts'
 import type { Paper } from './papers/paper.ts'
 
 export type { Curve, Paper, Series } from './papers/paper.ts'
@@ -33,8 +33,7 @@ export const papers: Readonly<Record<PaperName, PaperEntry>> = table
 /** Loads the named paper. Throws a RangeError that lists the names. */
 export async function loadPaper(name: string): Promise<Paper> {
   if (!Object.hasOwn(papers, name)) {
-    const near = nearest(name, paperNames)
-    const hint = near.length > 0 ? `; nearest: ${near.join(', ')}` : ''
+    const hint = nearestHint(name, paperNames)
     throw new RangeError(`paper: expected one of ${paperNames.join(', ')}, got ${name}${hint}`)
   }
   return papers[name as PaperName].load()

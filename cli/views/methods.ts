@@ -1,5 +1,5 @@
 // The methods that a query can be asked with: all of them, or one with its options.
-import { nearest } from '../../model/nearest.ts'
+import { nearestHint } from '../../model/nearest.ts'
 import { type Method, methods } from '../../simulate/method.ts'
 import type { Answer } from '../answer.ts'
 import { UsageError } from '../errors.ts'
@@ -76,6 +76,5 @@ function usage({ name, options }: MethodRow): string {
 
 function unknownMethod(name: string): string {
   const names = methods.map((m) => m.name)
-  const near = nearest(name, names)
-  return `expected a method (${names.join(', ')}), got ${name}${near.length > 0 ? `; nearest: ${near.join(', ')}` : ''}`
+  return `expected a method (${names.join(', ')}), got ${name}${nearestHint(name, names)}`
 }
