@@ -197,17 +197,36 @@ function productTime(
   const { m, n, k, matrices } = shape
   let weights = 0
   let activations = 0
+  let codes = 0
   for (const s of o.streams) {
-    if (s.owner === 'weights') weights += s.bytes
-    else if (s.way === 'read' && activations === 0) activations = s.bytes
+    if (s.owner === 'weights') {
+      weights += s.bytes
+      codes += s.codes ?? 0
+    } else if (s.way === 'read' && activations === 0) activations = s.bytes
   }
   // Products of two activations (scores, values) read their second operand as the weights.
   const operand = weights > 0 ? weights : bytes / 3
   const element = Math.max(0.5, Math.min(4, activations / (matrices * m * k)))
   const model = productModel(kernels, o.unit)
   const product = gemmTime(model, m, n, k, matrices, operand, element, bytes, parts)
+  if (codes > 0 && m <= fewRows) {
+    const rows = unpackedSeconds(model, m * n * k * matrices, codes, bytes, kernels.machine)
+    if (rows < product) return { expected: rows, term: parts.launch > rows / 2 ? 'launch' : 'memory' }
+  }
   const expected = narrowFloats.has(o.unit) ? product + quantizing(activations / element, kernels) : product
   return { expected, term: productTerm(parts) }
+}
+
+/** Rows up to which kernels for stored codes multiply on the vector units, as they unpack, and leave tiles alone. */
+const fewRows = 4
+/** Vector operations that unpack a code. */
+const unpacking = 2
+
+/** Seconds of such a kernel: its launch, and memory and vector units overlapping as in a product. */
+function unpackedSeconds(model: GemmModel, products: number, codes: number, bytes: number, machine: Machine): number {
+  const vector = (2 * products + unpacking * codes) / (vectorPeak(machine) ?? Number.POSITIVE_INFINITY)
+  const memory = bytes * model.memory
+  return model.launch + Math.cbrt(vector ** 3 + memory ** 3)
 }
 
 function productTerm(t: GemmTime): Term {

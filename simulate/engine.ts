@@ -8,7 +8,16 @@ export interface Engine {
   readonly sequence: number
   /** Seconds per host synchronization; one per round. */
   readonly synchronization: number
+  /** Seconds that the host needs for a pass, and for each kernel that it launches: it works beside the device. */
+  readonly host?: number
+  readonly kernel?: number
 }
 
 /** A replayed graph that leaves the host out: all overheads are the kernels' own. */
 export const graph: Engine = { name: 'graph', pass: 0, sequence: 0, synchronization: 0 }
+
+/** Seconds of a pass that takes the device `device` seconds and `launches` kernels: the slower of device and host. */
+export function passSeconds(engine: Engine, device: number, launches: number, sequences: number): number {
+  const { pass, sequence, host = 0, kernel = 0 } = engine
+  return pass + sequence * sequences + Math.max(device, host + kernel * launches)
+}

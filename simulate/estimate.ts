@@ -5,7 +5,7 @@ import { type Limit, operatorTime, type Time } from '../hardware/time.ts'
 import { addBytes, type Bytes, noBytes, type Operator, type Pass } from '../model/operator.ts'
 import { pass } from '../model/pass.ts'
 import type { Engine } from './engine.ts'
-import { graph } from './engine.ts'
+import { graph, passSeconds } from './engine.ts'
 import type { Step } from './round.ts'
 
 /** One operator of one step, over all its instances. */
@@ -49,13 +49,15 @@ export function estimate(steps: readonly Step[], profile: Profile, engine: Engin
   for (const step of steps) {
     const operators = pass(step.deployment, step.workload)
     passes.push(operators)
-    expected += step.times * (engine.pass + engine.sequence * sequences(step))
+    let device = 0
+    let launches = 0
     for (const operator of operators) {
       const time = operatorTime(operator, profile)
       const instances = operator.count * step.times
       rows.push({ step, operator, time, instances })
       bound += time.bound * instances
-      expected += time.expected * instances
+      device += time.expected * operator.count
+      launches += operator.launches * operator.count
       limits[time.limit] += time.bound * instances
       flops += (operator.matrix + operator.vector) * instances
       matrix += time.matrix * instances
@@ -64,6 +66,7 @@ export function estimate(steps: readonly Step[], profile: Profile, engine: Engin
       for (const s of operator.streams) if (s.owner !== 'activations') compulsory += s.bytes * instances
       addBytes(bytes, operator, step.times)
     }
+    expected += step.times * passSeconds(engine, device, launches, sequences(step))
   }
   const floor = Math.max(matrix, vector, network, compulsory / profile.machine.memory.bandwidth)
   const [low, high] = profile.constants?.interval.pass ?? [1, 1]

@@ -89,7 +89,12 @@ export function formatOf(line: Line, column: string): Format {
 }
 
 /** The operators of one module as the only layer of a model, in the formats given. */
-export function operatorsOf(module: Module, workload: Workload, options: DeploymentOptions, dtype: FormatName = 'bf16') {
+export function operatorsOf(
+  module: Module,
+  workload: Workload,
+  options: DeploymentOptions,
+  dtype: FormatName = 'bf16',
+) {
   return pass(deploy(layer(module, dtype, workload.stack), options), workload)
 }
 
