@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterAll } from 'vitest'
 
 /** The built program; another build's through MEMWALL_MAIN. */
-export const main = process.env.MEMWALL_MAIN ?? join(import.meta.dirname, '../../dist/cli/main.js')
+export const main = process.env.MEMWALL_MAIN || join(import.meta.dirname, '../../dist/cli/main.js')
 
 export interface Result {
   readonly code: number
