@@ -1,0 +1,3 @@
+export function accuracyPage(_: object): string {
+  return ''
+}
