@@ -24,8 +24,10 @@ export interface Case {
   readonly keys: Readonly<Record<string, string>>
   /** What the clock saw of kernels; absent: their share of a replayed graph. */
   readonly basis?: Basis
-  /** What ran a whole pass; absent: kernels were timed alone. */
+  /** What launched the kernels, where it adds time of its own. */
   readonly engine?: Engine
+  /** A model's whole pass, rather than kernels timed alone. */
+  readonly whole?: true
   /** Whether attention finds its keys in the last-level cache. */
   readonly warm?: true
 }

@@ -38,6 +38,7 @@ export async function fasterTransformer(line: Line): Promise<Case> {
     machine: hardware,
     seconds: measured(line, 'value') * milli,
     engine,
+    whole: true,
     operators: [...layers, ...transposes(layers, batch * length, format(dtype), fused)],
     keys: { op: 'encode', model: 'bert-base', dtype, framework: 'FasterTransformer' },
   }
@@ -128,6 +129,7 @@ export async function vision(line: Line): Promise<Case> {
     kind: 'vit',
     machine: hardware,
     seconds: measured(line, 'step_ms') * milli,
+    whole: true,
     operators: [...operators],
     keys: {
       op: 'encode',

@@ -6,7 +6,6 @@ import { type Format, format } from '../../model/format.ts'
 import type { Operator } from '../../model/operator.ts'
 import { pass } from '../../model/pass.ts'
 import { chunk, decode } from '../../model/workload.ts'
-import type { Engine } from '../engine.ts'
 import { type Case, count, type Line, mapped, measured, number, Unmappable } from './case.ts'
 import { modelOf } from './model-name.ts'
 
@@ -59,14 +58,10 @@ export async function batchOne(line: Line): Promise<Case> {
     kind: devices === 1 ? 'decode-batch-1' : 'decode-batch-1-multi',
     machine: hardware,
     seconds: count(line, 'batch') / measured(line, 'value'),
-    engine: engineOf(engine),
+    whole: true,
     operators: [...pass(deployment, decode(count(line, 'batch'), Math.round(prompt + generated / 2)))],
     keys: { op: 'decode', model, dtype, framework: engine, devices: String(devices) },
   }
-}
-
-function engineOf(name: string): Engine {
-  return { name, pass: 0, sequence: 0, synchronization: 0 }
 }
 
 /** What Ollama pulls by default: 4-bit K-quants of 4.85 bits in the mean; gpt-oss as released. */
@@ -95,7 +90,7 @@ export async function ollama(line: Line): Promise<Case> {
     kind: 'ollama',
     machine: ollamaMachine(line),
     seconds: 1 / measured(line, 'value'),
-    engine: engineOf('ollama'),
+    whole: true,
     operators: [...pass(deployment, decode(1, assumed.prompt + assumed.generated / 2))],
     keys: { op: 'decode', model, framework: 'ollama', dtype: released ? 'released' : whole.name, kernel: device },
   }
@@ -135,7 +130,7 @@ export async function llamaCpp(line: Line): Promise<Case> {
     kind: prefills ? 'llama.cpp-prefill' : 'llama.cpp-decode',
     machine: hardware,
     seconds: (prefills ? prompt : 1) / measured(line, 'value_tok_s'),
-    engine: engineOf('llama.cpp'),
+    whole: true,
     operators,
     keys: { op: prefills ? 'prefill' : 'decode', model: model_dir, framework: backend, kernel: build },
   }

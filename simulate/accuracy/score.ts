@@ -9,16 +9,20 @@ export interface Errors {
 }
 
 export interface ExpectedErrors extends Errors {
-  /** Share of rows inside the 90 % interval, and its mean width over expected. */
-  readonly coverage: number
-  readonly relative_width: number
+  /** Share of rows inside the 90 % interval, and its mean width over expected; null where there is no interval. */
+  readonly coverage: number | null
+  readonly relative_width: number | null
 }
 
-export interface Scored {
-  readonly key: string
+export interface Score {
   readonly rows: number
   readonly bound: Errors
   readonly expected: ExpectedErrors
+}
+
+export interface GroupScore extends Score {
+  /** The group's values of the keys, joined by `/`. */
+  readonly key: string
 }
 
 /** One predicted row. Seconds. */
@@ -26,45 +30,52 @@ export interface Outcome {
   readonly measured: number
   readonly bound: number
   readonly expected: number
-  readonly low: number
-  readonly high: number
+  /** 90 %; absent where nothing is known of the error. */
+  readonly interval?: readonly [low: number, high: number]
   readonly keys: Readonly<Record<string, string>>
 }
 
 function errors(outcomes: readonly Outcome[], predicted: (o: Outcome) => number): Errors {
   const signed = outcomes.map((o) => predicted(o) / o.measured - 1)
   const sizes = Float64Array.from(signed, Math.abs).sort()
-  const at = (q: number) => sizes[Math.min(sizes.length - 1, Math.floor(q * sizes.length))] ?? Number.NaN
-  let sum = 0
-  for (const s of sizes) sum += s
-  return {
-    mape: sum / sizes.length,
-    median_ape: at(0.5),
-    p90_ape: at(0.9),
-    bias: signed.reduce((a, b) => a + b, 0) / signed.length,
-  }
+  const at = (share: number) => sizes[Math.min(sizes.length - 1, Math.floor(share * sizes.length))] ?? 0
+  return { mape: mean(sizes), median_ape: at(0.5), p90_ape: at(0.9), bias: mean(signed) }
 }
 
-/** Scores one group of rows. */
-export function score(key: string, outcomes: readonly Outcome[]): Scored {
-  const inside = outcomes.filter((o) => o.measured >= o.low && o.measured <= o.high).length
-  const width = outcomes.reduce((sum, o) => sum + (o.high - o.low) / o.expected, 0) / outcomes.length
+function mean(values: Iterable<number> & { readonly length: number }): number {
+  let sum = 0
+  for (const v of values) sum += v
+  return sum / values.length
+}
+
+/** Scores rows together. There must be one at least. */
+export function score(outcomes: readonly Outcome[]): Score {
+  const within = outcomes.filter((o) => o.interval !== undefined)
+  const known = within.length > 0
+  const inside = within.filter(({ measured, interval: [low, high] = [0, 0] }) => low <= measured && measured <= high)
+  const width = ({ expected, interval: [low, high] = [0, 0] }: Outcome) => (high - low) / expected
   return {
-    key,
     rows: outcomes.length,
     bound: errors(outcomes, (o) => o.bound),
-    expected: { ...errors(outcomes, (o) => o.expected), coverage: inside / outcomes.length, relative_width: width },
+    expected: {
+      ...errors(outcomes, (o) => o.expected),
+      coverage: known ? inside.length / within.length : null,
+      relative_width: known ? mean(within.map(width)) : null,
+    },
   }
 }
 
-/** Scores by the values of some keys, joined by `/`, in the order of first appearance. */
-export function scoreBy(outcomes: readonly Outcome[], by: readonly string[]): Scored[] {
+/** What rows have no value of. */
+const nothing = '-'
+
+/** Scores by the values of some keys, in the order of first appearance. */
+export function scoreBy(outcomes: readonly Outcome[], by: readonly string[]): GroupScore[] {
   const groups = new Map<string, Outcome[]>()
-  for (const o of outcomes) {
-    const key = by.map((k) => o.keys[k] || '-').join('/')
+  for (const outcome of outcomes) {
+    const key = by.map((k) => outcome.keys[k] || nothing).join('/')
     const group = groups.get(key)
-    if (group) group.push(o)
-    else groups.set(key, [o])
+    if (group) group.push(outcome)
+    else groups.set(key, [outcome])
   }
-  return [...groups].map(([key, of]) => score(key, of))
+  return [...groups].map(([key, of]) => ({ key, ...score(of) }))
 }

@@ -59,7 +59,7 @@ export async function serving(line: Line): Promise<Case> {
     kind: 'serving',
     machine: system,
     seconds: measured(line, 'silicon_tpot_ms') * 1e-3,
-    engine: { name: backend, pass: 0, sequence: 0, synchronization: 0 },
+    whole: true,
     operators: [...pass(deployment, decode(batch, context))],
     keys: {
       op: 'tpot',

@@ -1,0 +1,65 @@
+// A measured row's prediction beside its measurement: bound, expected and interval, and what the prediction says of the
+// row (its regime, its roof, its largest term).
+import { regimeOf } from '../../hardware/interval.ts'
+import type { Profile } from '../../hardware/profile.ts'
+import { operatorTime, type Time } from '../../hardware/time.ts'
+import type { Operator } from '../../model/operator.ts'
+import { graph, passSeconds } from '../engine.ts'
+import { type Case, mapped } from './case.ts'
+import type { Outcome } from './score.ts'
+
+/** What sets the time of a row: latencies, one of the roofs, or the two near each other. */
+export const regimes = ['launch', 'memory', 'ridge', 'compute', 'network'] as const
+export type Regime = (typeof regimes)[number]
+
+/** Keys that the prediction adds to the row's own. */
+export const predictedKeys = ['machine', 'kind', 'regime', 'limit', 'term', 'kernels'] as const
+
+/** Expected over bound from which latencies, not roofs, set the time. */
+const latent = 3
+/** Ratio of the roofs within which a row is at the ridge. */
+const near = 2
+
+/** The row on its machine. Throws Unmappable where the machine cannot run it. */
+export function outcomeOf(row: Case, profile: Profile): Outcome {
+  const sums = { bound: 0, device: 0, launches: 0, compute: 0, memory: 0, network: 0 }
+  let longest: readonly [o: Operator, t: Time] | undefined
+  for (const o of row.operators) {
+    const time = mapped(() => operatorTime(o, profile, row.warm))
+    sums.bound += time.bound * o.count
+    sums.device += time.expected * o.count
+    sums.launches += o.launches * o.count
+    sums.compute += Math.max(time.matrix, time.vector) * o.count
+    sums.memory += time.memory * o.count
+    sums.network += time.network * o.count
+    if (!longest || time.expected * o.count > longest[1].expected * longest[0].count) longest = [o, time]
+  }
+  if (!longest) throw new Error(`${row.kind}: expected operators, got none`)
+  const [operator, time] = longest
+  const kernels = regimeOf(operator, time)
+  const interval = row.whole ? profile.constants?.interval.pass : profile.constants?.interval.operators[kernels]
+  const expected = profile.constants ? passSeconds(row.engine ?? graph, sums.device, sums.launches, 1) : sums.bound
+  return {
+    measured: row.seconds,
+    bound: sums.bound,
+    expected,
+    ...(interval && { interval: [expected * interval[0], expected * interval[1]] as const }),
+    keys: {
+      ...row.keys,
+      machine: profile.machine.name,
+      kind: row.kind,
+      regime: regime(sums, expected),
+      limit: time.limit,
+      term: time.term,
+      kernels,
+    },
+  }
+}
+
+function regime(s: { bound: number; compute: number; memory: number; network: number }, expected: number): Regime {
+  if (expected > latent * s.bound) return 'launch'
+  if (s.network > s.bound / 2) return 'network'
+  const ratio = s.compute / s.memory
+  if (ratio > near) return 'compute'
+  return ratio < 1 / near ? 'memory' : 'ridge'
+}
