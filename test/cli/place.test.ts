@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
 import { powersOfTen } from '../../cli/chart/axes.ts'
-import { fontFamily } from '../../cli/chart/canvas.ts'
 import { overlap, place } from '../../cli/chart/place.ts'
 
 const area = { left: 0, top: 0, right: 700, bottom: 600 }
@@ -33,16 +32,5 @@ describe('an axis', () => {
     expect(powersOfTen(0.05, 2500)).toEqual([0.1, 1, 10, 100, 1000])
     expect(powersOfTen(1, 1000)).toEqual([1, 10, 100, 1000])
     expect(powersOfTen(2, 9)).toEqual([])
-  })
-})
-
-describe('a font', () => {
-  it('is one that people read', () => {
-    expect(fontFamily(['Noto Color Emoji', 'DejaVu Sans'])).toBe('DejaVu Sans')
-    expect(fontFamily(['Noto Color Emoji', 'Comic Neue'])).toBe('Comic Neue')
-  })
-  it('must be there, since text would vanish', () => {
-    expect(() => fontFamily([])).toThrow(/no fonts/)
-    expect(() => fontFamily(['Noto Color Emoji'])).toThrow(/fonts-dejavu-core/)
   })
 })
