@@ -6,10 +6,12 @@ import { fileURLToPath } from 'node:url'
 import type { Intervals } from '../hardware/interval.ts'
 import { Command, CommanderError } from './commander.ts'
 import { describeError, exitCode } from './errors.ts'
+import { ablations, ablationTable } from './fit/ablation.ts'
 import { type Coverage, coverageOf, intervalsOf, outcomesOf } from './fit/coverage.ts'
 import { type Data, readData } from './fit/data.ts'
 import { type Figure, figuresOf } from './fit/figures.ts'
 import { type Fits, fitAll, rounded } from './fit/fitted.ts'
+import { accuracyPage } from './fit/page.ts'
 import { passesOf } from './fit/passes.ts'
 import { coverageTable, figureTable, intervalTable, status } from './fit/report.ts'
 import { setsOf } from './fit/sets.ts'
@@ -70,13 +72,11 @@ async function main(folder: string, { out, docs, date, ablation }: Options): Pro
   for (const table of [figureTable(figures), coverageTable(coverage), intervalTable(intervals)]) {
     process.stdout.write(`${await text(table, width, noStyles)}\n`)
   }
-  if (ablation) {
-    const { ablations, ablationTable } = await import('./fit/ablation.ts')
-    process.stdout.write(await text(ablationTable(ablations(data, say)), width, noStyles))
-  }
+  const terms = ablation ? ablations(data, fits, say) : []
+  if (ablation) process.stdout.write(await text(ablationTable(terms), width, noStyles))
   if (docs !== undefined) {
-    const { accuracyPage } = await import('./fit/page.ts')
-    writeWhole(docs, accuracyPage({ data, figures, coverage, intervals, constants: fits }))
+    const day = date ?? data.date
+    writeWhole(docs, accuracyPage({ data, date: day, fits, figures, coverage, intervals, ablation: terms }))
   }
   say(`done; constants ${createHash('sha256').update(constants).digest('hex').slice(0, 12)}`)
 }

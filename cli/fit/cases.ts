@@ -1,19 +1,16 @@
 // Every measured row as `memwall accuracy` predicts it: the operators that were timed, on a profile of any constants.
 import { loadMachine } from '../../hardware/catalog.ts'
-import { type Regime, regimeOf } from '../../hardware/interval.ts'
+import type { Regime } from '../../hardware/interval.ts'
 import type { Machine } from '../../hardware/machine.ts'
 import type { Constants, Profile } from '../../hardware/profile.ts'
-import { operatorTime } from '../../hardware/time.ts'
-import type { Case } from '../../simulate/accuracy/case.ts'
+import { type Case, Unmappable } from '../../simulate/accuracy/case.ts'
 import { fileKind } from '../../simulate/accuracy/kinds.ts'
-import { graph, passSeconds } from '../../simulate/engine.ts'
+import { outcomeOf } from '../../simulate/accuracy/outcome.ts'
 import type { Line } from './csv.ts'
 
 export interface Measured {
   readonly row: Case
   readonly machine: Machine
-  /** The machine as the files of operators spell it. */
-  readonly spelling: string
 }
 
 /** The rows that can be predicted; the others are `memwall accuracy`'s to list. */
@@ -27,7 +24,7 @@ export async function casesOf(lines: readonly Line[]): Promise<Measured[]> {
       const row = await kind.read(line)
       const machine = machines.get(row.machine) ?? (await loadMachine(row.machine))
       machines.set(row.machine, machine)
-      out.push({ row, machine, spelling: row.machine })
+      out.push({ row, machine })
     } catch {}
   }
   return out
@@ -53,22 +50,11 @@ function profileWith(machine: Machine, constants: Constants): Profile {
 
 /** What these constants say of a row, or undefined where the machine cannot run it. */
 export function told({ row, machine }: Measured, constants: Constants): Told | undefined {
-  const profile = profileWith(machine, constants)
-  let device = 0
-  let launches = 0
-  let longest = -1
-  let regime: Regime = 'plain'
   try {
-    for (const o of row.operators) {
-      const time = operatorTime(o, profile, row.warm)
-      device += time.expected * o.count
-      launches += o.launches * o.count
-      if (time.expected * o.count <= longest) continue
-      longest = time.expected * o.count
-      regime = regimeOf(o, time)
-    }
-  } catch {
-    return undefined
+    const { expected, keys } = outcomeOf(row, profileWith(machine, constants))
+    return { ratio: expected / row.seconds, regime: keys.kernels as Regime }
+  } catch (error) {
+    if (error instanceof Unmappable) return undefined
+    throw error
   }
-  return { ratio: passSeconds(row.engine ?? graph, device, launches, 1) / row.seconds, regime }
 }
