@@ -117,6 +117,8 @@ const tileRows = 128
 const tileKeys = 64
 /** Joules per FLOP at 1 GHz: an H100 that just holds the matrix clock of its datasheet with its watts. */
 const energy = 2.11e-13
+/** Bytes per clock that a unit draws from the last-level cache; not fitted: the constant of matrix products. */
+const cacheRate = 33
 /** The splits' rule: most splits, and the share of full slots that is enough. */
 const mostSplits = 128
 const fullEnough = 0.85
@@ -340,7 +342,7 @@ function prefillTime(
   const written = writes ? 2 * queries : 0
   const copied = small && facts.asynchronous ? 1.75 : 1
   const bytes = (headDim + valueDim) * 2 * (copied * queries * heads + kvHeads * (keys + written))
-  const memory = bytes / facts.bandwidth
+  const memory = stored.warm ? bytes / (cacheRate * facts.units * facts.clock) : bytes / facts.bandwidth
   const launch = fused ? 0 : ((writes ? 2 : 1) * k.launch) / facts.matrixClock
   if (terms) add(terms, launch, compute, memory)
   return launch + Math.max(compute + k.exposed * memory, memory)

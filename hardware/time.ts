@@ -68,6 +68,16 @@ export function linkFor(machine: Machine, devices: number): Link {
   )
 }
 
+/** Bytes per clock of a unit's port to the last-level cache. */
+const cachePort = 64
+
+/** Bytes/s of the last-level cache: no datasheet states it, but each unit has one port. */
+function cachePeak({ units, memory }: Machine): number {
+  return units.clock === undefined
+    ? Number.POSITIVE_INFINITY
+    : Math.max(memory.bandwidth, cachePort * units.count * units.clock)
+}
+
 type Collective = Extract<Operator['shape'], { kind: 'collective' }>
 
 /** Bytes that the busiest direction of one device's link carries: the ring algorithms' counts. */
@@ -98,8 +108,8 @@ export function noUnit(machine: Machine, unit: Unit): string {
 }
 
 /**
- * Bound and expected time of one instance, the bound always with operands cold; `warm` where attention finds its keys in
- * the last-level cache. Throws RangeError where the machine lacks the unit or the link.
+ * Bound and expected time of one instance with operands cold in memory; `warm` where they are in the last-level cache,
+ * which bounds them then. Throws RangeError where the machine lacks the unit or the link.
  */
 export function operatorTime(o: Operator, profile: Profile, warm = false): Time {
   const { machine } = profile
@@ -108,7 +118,7 @@ export function operatorTime(o: Operator, profile: Profile, warm = false): Time 
   const matrix = matrixSeconds(o, machine)
   const vector = o.vector === 0 ? 0 : o.vector / (vectorPeak(machine) ?? Number.POSITIVE_INFINITY)
   const bytes = operatorBytes(o)
-  const memory = bytes / machine.memory.bandwidth
+  const memory = bytes / (warm ? cachePeak(machine) : machine.memory.bandwidth)
   const compute = Math.max(matrix, vector)
   const bound = Math.max(compute, memory)
   const limit = compute > memory ? 'compute' : 'memory'

@@ -28,8 +28,8 @@ export interface Case {
   readonly engine?: Engine
   /** A model's whole pass, rather than kernels timed alone. */
   readonly whole?: true
-  /** Whether attention finds its keys in the last-level cache. */
-  readonly warm?: true
+  /** Whether kernels find their operands in the last-level cache: surely, or where those of the row fit it. */
+  readonly warm?: 'all' | 'fitting'
 }
 
 /** Why a row cannot be predicted, though nothing is wrong with it. */

@@ -1,9 +1,10 @@
 // A measured row's prediction beside its measurement: bound, expected and interval, and what the prediction says of the
 // row (its regime, its roof, its largest term).
 import { regimeOf } from '../../hardware/interval.ts'
+import type { Machine } from '../../hardware/machine.ts'
 import type { Profile } from '../../hardware/profile.ts'
 import { operatorTime, type Time } from '../../hardware/time.ts'
-import type { Operator } from '../../model/operator.ts'
+import { type Operator, operatorBytes } from '../../model/operator.ts'
 import { graph, passSeconds } from '../engine.ts'
 import { type Case, mapped } from './case.ts'
 import type { Outcome } from './score.ts'
@@ -23,9 +24,10 @@ const near = 2
 /** The row on its machine. Throws Unmappable where the machine cannot run it. */
 export function outcomeOf(row: Case, profile: Profile): Outcome {
   const sums = { bound: 0, device: 0, launches: 0, compute: 0, memory: 0, network: 0 }
+  const warm = isWarm(row, profile.machine)
   let longest: readonly [o: Operator, t: Time] | undefined
   for (const o of row.operators) {
-    const time = mapped(() => operatorTime(o, profile, row.warm))
+    const time = mapped(() => operatorTime(o, profile, warm))
     sums.bound += time.bound * o.count
     sums.device += time.expected * o.count
     sums.launches += o.launches * o.count
@@ -54,6 +56,12 @@ export function outcomeOf(row: Case, profile: Profile): Outcome {
       kernels,
     },
   }
+}
+
+/** Whether the row's kernels find their operands in the machine's last-level cache. */
+export function isWarm({ warm, operators }: Case, { cache }: Machine): boolean {
+  if (warm !== 'fitting') return warm === 'all'
+  return operators.reduce((sum, o) => sum + operatorBytes(o) * o.count, 0) <= (cache?.bytes ?? 0)
 }
 
 function regime(s: { bound: number; compute: number; memory: number; network: number }, expected: number): Regime {
