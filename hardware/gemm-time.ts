@@ -18,6 +18,8 @@ export interface GemmFacts {
   readonly bandwidth: number
   /** Watts, infinite where not stated. */
   readonly power: number
+  /** Energy of an operation over that of a 7 nm process at the same clock. */
+  readonly process: number
 }
 
 export interface GemmConstants {
@@ -98,6 +100,11 @@ const widest = 8192
 const issue = 512
 /** Of the board's power, what memory and leakage leave to arithmetic. */
 const arithmetic = 0.8
+/**
+ * Energy of an operation before 2020's processes, over after: from datasheets, a V100's 300 W for 125 TFLOP/s at
+ * 1.53 GHz over an A100's 400 W for 312 at 1.41, with energy growing as the clock squared. Not fitted.
+ */
+const older = 1.6
 /** Bytes of an output element. */
 const output = 2
 
@@ -120,6 +127,7 @@ export function gemmFacts(machine: Machine, unit: Unit): GemmFacts | undefined {
     operations16: peak16 / units / clock,
     bandwidth: machine.memory.bandwidth,
     power: machine.power ?? Number.POSITIVE_INFINITY,
+    process: (machine.year ?? 2020) < 2020 ? older : 1,
   }
 }
 
@@ -172,7 +180,7 @@ export function gemmModel(facts: GemmFacts, c: GemmConstants & Partial<NarrowPro
   const asynchronous = operations16 > 3000
   const left = asynchronous ? c.asynchronous : 1
   const perClock = (c.cache * Math.min(1, operations16 / 2048)) / Math.min(1, left)
-  const watts = units * (operations16 + issue) * clock * c.energy * (clock / 1e9) ** 2
+  const watts = units * (operations16 + issue) * clock * facts.process * c.energy * (clock / 1e9) ** 2
   return {
     facts: { ...facts, operations },
     asynchronous,

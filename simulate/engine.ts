@@ -8,8 +8,9 @@ export interface Engine {
   readonly sequence: number
   /** Seconds per host synchronization; one per round. */
   readonly synchronization: number
-  /** Seconds that the host needs for a pass, and for each kernel that it launches: it works beside the device. */
+  /** Seconds that the host needs for a pass, beside the device. */
   readonly host?: number
+  /** Seconds by which a kernel starts later than it would in a graph. */
   readonly kernel?: number
 }
 
@@ -19,5 +20,5 @@ export const graph: Engine = { name: 'graph', pass: 0, sequence: 0, synchronizat
 /** Seconds of a pass that takes the device `device` seconds and `launches` kernels: the slower of device and host. */
 export function passSeconds(engine: Engine, device: number, launches: number, sequences: number): number {
   const { pass, sequence, host = 0, kernel = 0 } = engine
-  return pass + sequence * sequences + Math.max(device, host + kernel * launches)
+  return pass + sequence * sequences + Math.max(host, device + kernel * launches)
 }

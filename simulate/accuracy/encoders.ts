@@ -1,5 +1,5 @@
 // Rows of whole encoders: FasterTransformer's BERT, and vision transformers of timm.
-import type { Architecture } from '../../model/architecture.ts'
+import type { Architecture, Module, Stack } from '../../model/architecture.ts'
 import { deploy } from '../../model/deployment.ts'
 import { type Format, format } from '../../model/format.ts'
 import type { Operator } from '../../model/operator.ts'
@@ -27,7 +27,8 @@ export async function fasterTransformer(line: Line): Promise<Case> {
   if (!dtype) throw new Unmappable(`precision: expected ${precisions.join(', ')}, got '${line.precision ?? ''}'`)
   const [batch, length] = [count(line, 'batch'), count(line, 'seq_len')]
   const fused = dtype === 'fp16' && length <= fusedUpTo
-  const deployment = deploy(await modelOf('bert-base'), {
+  const bert = await modelOf('bert-base')
+  const deployment = deploy(fused ? bert : threeProjections(bert), {
     weights: format(dtype === 'fp16' ? 'fp16' : 'fp32'),
     activations: format(dtype),
     fusion: fused ? 'flash' : 'unfused',
@@ -42,6 +43,20 @@ export async function fasterTransformer(line: Line): Promise<Case> {
     operators: [...layers, ...transposes(layers, batch * length, format(dtype), fused)],
     keys: { op: 'encode', model: 'bert-base', dtype, framework: 'FasterTransformer' },
   }
+}
+
+const projected = new WeakMap<Architecture, Architecture>()
+
+/** The network with queries, keys and values from a product each: in 32 bits the engine does not batch them. */
+function threeProjections(a: Architecture): Architecture {
+  let known = projected.get(a)
+  if (!known) {
+    const apart = (m: Module): Module => (m.kind === 'attention' ? { ...m, fused: false } : m)
+    const groupsOf = (s: Stack) => s.groups.map((g) => ({ ...g, modules: g.modules.map(apart) }))
+    known = { ...a, stacks: a.stacks.map((s) => ({ ...s, groups: groupsOf(s) })) }
+    projected.set(a, known)
+  }
+  return known
 }
 
 /** Width of BERT base. */
