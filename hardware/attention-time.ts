@@ -310,6 +310,9 @@ function prefillTime(
   terms: AttentionTerms | undefined,
 ): number {
   const { heads, kvHeads, headDim, valueDim, causal, rows } = shape
+  const small = stored.element < 2
+  // FlashInfer packs the heads that share a key head into one tile; FlashAttention's long queries fill theirs alone.
+  const packed = small && !facts.asynchronous ? heads / kvHeads : 1
   let blocks = 0
   let tiles = 0
   let furthest = 0
@@ -317,19 +320,20 @@ function prefillTime(
   let keys = 0
   for (const { sequences, query, kv } of rows) {
     if (query <= decodeQueries) continue
-    const perHead = Math.ceil(query / tileRows)
-    const reach = causal && kv > query / 2 ? kv + (query - 1) / 2 : kv
+    const perHead = Math.ceil((query * packed) / tileRows) / packed
+    const windowed = causal && kv < query / 2
+    const reach = causal && !windowed ? kv + (query - 1) / 2 : kv
     blocks += sequences * perHead
-    tiles += sequences * tilesPerHead(query, kv, causal)
+    tiles += sequences * tilesPerHead(query, kv, causal, perHead, tileRows / packed)
     furthest = Math.max(furthest, reach / tileKeys)
     queries += sequences * query
-    keys += sequences * reach
+    // All keys that a window slides over are read.
+    keys += sequences * (windowed ? query + kv : reach)
   }
   if (blocks === 0) return 0
 
   const dims = 16 * Math.ceil(headDim / 16) + 16 * Math.ceil(valueDim / 16)
   const pairs = tileRows * tileKeys
-  const small = stored.element < 2
   const unpack = small && !facts.asynchronous ? (tileKeys * dims) / k.unpack : 0
   const spill = small && headDim > 128 ? k.wide : 1
   const matrix = (k.matrix * 2 * pairs * dims) / facts.matrix
@@ -339,13 +343,14 @@ function prefillTime(
   const longest = furthest * tile + k.start
   const compute = throttled(Math.max(mean + k.tail * longest, longest) / facts.matrixClock, facts, k)
   const writes = causal && !stored.apart
-  const written = writes ? 2 * queries : 0
   const copied = small && facts.asynchronous ? 1.75 : 1
-  const bytes = (headDim + valueDim) * 2 * (copied * queries * heads + kvHeads * (keys + written))
+  const bytes = (headDim + valueDim) * 2 * (copied * queries * heads + kvHeads * keys)
   const memory = stored.warm ? bytes / (cacheRate * facts.units * facts.clock) : bytes / facts.bandwidth
   const launch = fused ? 0 : ((writes ? 2 : 1) * k.launch) / facts.matrixClock
-  if (terms) add(terms, launch, compute, memory)
-  return launch + Math.max(compute + k.exposed * memory, memory)
+  // A kernel of its own, which no tile hides, reads the new rows and writes them.
+  const write = writes ? ((headDim + valueDim) * 2 * 2 * queries * kvHeads) / facts.bandwidth : 0
+  if (terms) add(terms, launch, compute, memory + write)
+  return launch + Math.max(compute + k.exposed * memory, memory) + write
 }
 
 /** Seconds of matrix work under the power limit, which long work feels and short work escapes. */
@@ -353,12 +358,11 @@ function throttled(seconds: number, facts: AttentionFacts, k: PrefillConstants):
   return seconds * (1 + ((facts.throttle - 1) * seconds) / (seconds + k.settle))
 }
 
-/** Tiles that one head of a sequence computes: all pairs, and half a tile too much per edge that masks. */
-function tilesPerHead(query: number, kv: number, causal: boolean): number {
-  const perHead = Math.ceil(query / tileRows)
-  if (!causal) return perHead * Math.ceil(kv / tileKeys)
+/** Tiles that one head of a sequence computes in blocks of `span` queries: all pairs, and what each masked edge wastes. */
+function tilesPerHead(query: number, kv: number, causal: boolean, blocks: number, span: number): number {
+  if (!causal) return blocks * Math.ceil(kv / tileKeys)
   const edges = kv < query / 2 ? 2 : 1
-  return (query * kv) / (tileRows * tileKeys) + (edges * perHead * tileRows) / (2 * tileKeys)
+  return (query * kv) / (tileRows * tileKeys) + (edges * blocks * Math.max(span, tileKeys)) / (2 * tileKeys)
 }
 
 function add(terms: AttentionTerms, launch: number, compute: number, memory: number): void {
