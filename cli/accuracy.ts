@@ -4,32 +4,12 @@ import type { Machine } from '../hardware/machine.ts'
 import { type Calibration, type Constants, type Profile, profileOf } from '../hardware/profile.ts'
 import { nearest } from '../model/nearest.ts'
 import { BadField, type Case, Unmappable } from '../simulate/accuracy/case.ts'
+import { defaultGroups, groupKeys } from '../simulate/accuracy/keys.ts'
 import { outcomeOf } from '../simulate/accuracy/outcome.ts'
 import { probedConstants, probeKey } from '../simulate/accuracy/probes.ts'
 import { type GroupScore, type Outcome, type Score, score, scoreBy } from '../simulate/accuracy/score.ts'
 import { FileError, UsageError } from './errors.ts'
 import { measuredRows } from './measured.ts'
-
-/** What rows can be grouped by: a row without the value is under `-`. */
-export const groupKeys = [
-  'machine',
-  'kind',
-  'regime',
-  'limit',
-  'term',
-  'kernels',
-  'op',
-  'model',
-  'dtype',
-  'framework',
-  'version',
-  'kernel',
-  'cold',
-  'devices',
-  'tp',
-  'ep',
-  'file',
-] as const
 
 export interface Skipped {
   /** `file:line`. */
@@ -55,8 +35,6 @@ export interface AccuracyOptions {
   readonly probes?: string | undefined
   readonly groupBy?: readonly string[] | undefined
 }
-
-const defaultGroups = ['kind', 'machine'] as const
 
 /** Predicts and scores every row of the files. Throws UsageError and FileError. */
 export async function accuracyOf(files: readonly string[], options: AccuracyOptions): Promise<Accuracy> {

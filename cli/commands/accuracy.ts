@@ -1,15 +1,22 @@
 // memwall accuracy: predictions against measured rows.
 import { type Calibration, calibrations } from '../../hardware/profile.ts'
+import { defaultGroups, groupKeys } from '../../simulate/accuracy/keys.ts'
 import type { Accuracy } from '../accuracy.ts'
 import { Command } from '../commander.ts'
 import { UsageError } from '../errors.ts'
 import { choice, names, plotFile, word } from '../options.ts'
 import { checkOutput, outputOptions, print } from '../output.ts'
+import { wrap } from '../table.ts'
 
 const help = `
 A file's kind is told by its header: products, attention, experts, collectives,
 operators of a layer, whole models, serving. Rows that cannot be predicted are
-listed with the reason.
+listed with the reason. A machine is found by its name or alias.
+
+Keys of --group-by:
+${wrap(groupKeys.join(', '), 76)
+  .map((line) => `  ${line}`)
+  .join('\n')}
 
 --calibration measured takes a few products (bf16 or fp16, in the columns
 hardware, dtype, m, n, k, latency_us) of each machine from --probes, and does
@@ -19,9 +26,13 @@ export function command() {
   return new Command('accuracy')
     .description('How far predictions are from measured rows: by group, bound beside expected.')
     .argument('<file.csv...>', 'the measurements')
-    .option('--calibration <set>', `constants: ${calibrations.join(', ')}`, choice('--calibration', calibrations))
+    .option(
+      '--calibration <set>',
+      `constants: ${calibrations.join(', ')} (default: global)`,
+      choice('--calibration', calibrations),
+    )
     .option('--probes <file>', 'products measured on the machines, to calibrate them', word('--probes'))
-    .option('--group-by <keys>', 'machine, kind, regime, op, model, dtype ...', names('--group-by'))
+    .option('--group-by <keys>', `what to group by (default: ${defaultGroups.join(',')})`, names('--group-by'))
     .option('--plot <file>', 'draw predicted against measured into FILE.png or FILE.svg', plotFile('--plot'))
     .option(...outputOptions.json)
     .option(...outputOptions.csv)

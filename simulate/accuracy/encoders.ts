@@ -16,10 +16,36 @@ const fusedUpTo = 384
 
 const precisions = ['fp16', 'fp32', 'tf32'] as const
 
-/** BERT's layers, in the columns that are FasterTransformer's plain latency, for rows that state a length. */
-export async function fasterTransformer(line: Line): Promise<Case> {
-  const { model = '', section = '', hardware = '' } = line
+/** Rows of its BERT and of those vision transformers whose column names the network; the others leave sizes out. */
+export function fasterTransformer(line: Line): Promise<Case> {
   const column = (line.column ?? '').replace(/\s+/g, ' ').trim()
+  return line.model === 'vit' ? namedVision(line, column) : bert(line, column)
+}
+
+/** Its columns of networks by name, at 384 pixels where the name has none, as they were released. */
+const visionColumn = /^([BL])_16(-224)? \(FP16\) latency\(ms\)$/
+
+async function namedVision(line: Line, column: string): Promise<Case> {
+  const [all, letter, small] = visionColumn.exec(column) ?? []
+  if (all === undefined)
+    throw new Unmappable("column: of vision transformers only those in FP16 with a name, 'B_16 (FP16)'")
+  const architecture = await network(letter === 'B' ? 'base' : 'large', 16, small ? 224 : 384)
+  const tokens = architecture.sourceTokens ?? 0
+  const deployment = deploy(architecture, { fusion: tokens <= fusedUpTo ? 'flash' : 'unfused' })
+  return {
+    kind: 'vit',
+    machine: line.hardware ?? '',
+    seconds: measured(line, 'value') * milli,
+    engine,
+    whole: true,
+    operators: [...pass(deployment, encode(count(line, 'batch'), tokens))],
+    keys: { op: 'encode', model: architecture.name, dtype: 'fp16', framework: 'FasterTransformer' },
+  }
+}
+
+/** BERT's layers, in the columns that are the engine's plain latency, for rows that state a length. */
+async function bert(line: Line, column: string): Promise<Case> {
+  const { model = '', section = '', hardware = '' } = line
   if (model !== 'bert') throw new Unmappable(`model: rows of '${model}' do not state all sizes`)
   if (column !== 'FT Latency (ms)') throw new Unmappable("column: only 'FT Latency (ms)' is the engine's plain latency")
   if (!/Single GPU BERT/.test(section)) throw new Unmappable(`section: '${section}' names no single BERT`)
@@ -27,8 +53,8 @@ export async function fasterTransformer(line: Line): Promise<Case> {
   if (!dtype) throw new Unmappable(`precision: expected ${precisions.join(', ')}, got '${line.precision ?? ''}'`)
   const [batch, length] = [count(line, 'batch'), count(line, 'seq_len')]
   const fused = dtype === 'fp16' && length <= fusedUpTo
-  const bert = await modelOf('bert-base')
-  const deployment = deploy(fused ? bert : threeProjections(bert), {
+  const network = await modelOf('bert-base')
+  const deployment = deploy(fused ? network : threeProjections(network), {
     weights: format(dtype === 'fp16' ? 'fp16' : 'fp32'),
     activations: format(dtype),
     fusion: fused ? 'flash' : 'unfused',

@@ -74,7 +74,7 @@ export function ollamaMachine(line: Line): string {
   if (apple) return apple
   if (/^Framework (Desktop|Mainboard)/.test(before)) return 'Ryzen AI Max 395'
   if (line.device === 'GPU' && /Nvidia|AMD|Intel/.test(inside)) return inside.replace(/ \d+GB$/, '')
-  return before.replace(/ - \d+GB$/, '').trim()
+  return before.trim().replace(/ - \d+GB$/, '')
 }
 
 export async function ollama(line: Line): Promise<Case> {

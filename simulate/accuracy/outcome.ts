@@ -13,9 +13,6 @@ import type { Outcome } from './score.ts'
 export const regimes = ['launch', 'memory', 'ridge', 'compute', 'network'] as const
 export type Regime = (typeof regimes)[number]
 
-/** Keys that the prediction adds to the row's own. */
-export const predictedKeys = ['machine', 'kind', 'regime', 'limit', 'term', 'kernels'] as const
-
 /** Expected over bound from which latencies, not roofs, set the time. */
 const latent = 3
 /** Ratio of the roofs within which a row is at the ridge. */

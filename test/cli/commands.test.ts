@@ -16,7 +16,7 @@ function expectNarrow(text: string): void {
 }
 
 describe('help', () => {
-  it.each(['memwall', 'predict', 'compare', 'list', 'show', 'reproduce'])('of %s', async (name) => {
+  it.each(['memwall', 'predict', 'compare', 'list', 'show', 'accuracy', 'reproduce'])('of %s', async (name) => {
     const text = await run(...(name === 'memwall' ? [] : [name]), '--help')
     expectNarrow(text.replace(/\n(Examples|Papers):.*/s, ''))
     expect(text).toMatchSnapshot()
