@@ -61,7 +61,7 @@ async function main(folder: string, { out, docs, date, ablation }: Options): Pro
   const data = await readData(folder)
   const fits = fitAll(data, say)
   const sets = setsOf(data, fits)
-  const passes = await passesOf(data, sets.unseen)
+  const passes = await passesOf(data, sets.unseen, sets.graph)
   const figures = figuresOf(data, fits, passes, say)
   say('intervals')
   const outcomes = await outcomesOf(data, sets)

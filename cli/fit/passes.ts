@@ -1,4 +1,7 @@
-// Whole passes: no constant is fitted on them, and those of a machine whose kernels were fitted are of the others.
+// Whole passes: no constant of a kernel is fitted on them, and those of a machine whose kernels were fitted are of the
+// others. An engine without graphs has one number of its own, the gap before a kernel; it too is of other machines.
+import { errorsOf, hash } from '../../hardware/fit/errors.ts'
+import { byGroup, ratiosBy, withoutEach } from '../../hardware/fit/schemes.ts'
 import type { Constants } from '../../hardware/profile.ts'
 import { casesOf, type Measured, told } from './cases.ts'
 import type { Data } from './data.ts'
@@ -6,23 +9,64 @@ import type { Data } from './data.ts'
 export interface PassRow {
   readonly file: 'decode_batch1' | 'whole_model_latency'
   readonly measured: Measured
-  /** Expected over measured. */
+  /** Expected over measured, by constants of other machines. */
   readonly ratio: number
+  /** By the shipped constants, and the engine's gap of the other half of the machine's rows. */
+  readonly same: number
 }
 
-/** `constantsOf` gives the set for a machine's name. */
-export async function passesOf({ lines }: Data, constantsOf: (machine: string) => Constants): Promise<PassRow[]> {
-  const out: PassRow[] = []
-  for (const file of ['decode_batch1', 'whole_model_latency'] as const) {
-    for (const measured of await casesOf(lines[file])) {
-      const answer = told(measured, constantsOf(measured.machine.name))
-      if (answer) out.push({ file, measured, ratio: answer.ratio })
-    }
+type ConstantsOf = (machine: string) => Constants
+
+/** Gaps tried, in seconds. */
+const gaps = Array.from({ length: 41 }, (_, i) => i * 0.25e-6)
+
+/** `unseen` gives the set without a machine, by its name. */
+export async function passesOf({ lines }: Data, unseen: ConstantsOf, shipped: Constants): Promise<PassRow[]> {
+  const all = () => shipped
+  const local = (await casesOf(lines.decode_batch1)).filter(runs(unseen))
+  const encoders = (await casesOf(lines.whole_model_latency)).filter(runs(unseen))
+  const foreign = withGaps(encoders, nameOf, unseen)
+  const same = byGroup(encoders, nameOf, (own) => withGaps(own, halfOf, all))
+  return [
+    ...local.map((measured): PassRow => {
+      const file = 'decode_batch1'
+      return { file, measured, ratio: ratio(measured, unseen), same: ratio(measured, all) }
+    }),
+    ...encoders.map((measured, i): PassRow => {
+      return { file: 'whole_model_latency', measured, ratio: foreign[i] ?? Number.NaN, same: same[i] ?? Number.NaN }
+    }),
+  ]
+}
+
+const nameOf = ({ machine }: Measured) => machine.name
+const halfOf = ({ row }: Measured) => String(hash(JSON.stringify([row.operators, row.keys])) & 1)
+
+function runs(constantsOf: ConstantsOf) {
+  return (measured: Measured) => told(measured, constantsOf(measured.machine.name)) !== undefined
+}
+
+function ratio(measured: Measured, constantsOf: ConstantsOf): number {
+  return told(measured, constantsOf(measured.machine.name))?.ratio ?? Number.NaN
+}
+
+function withGap({ row, machine }: Measured, kernel: number): Measured {
+  return row.engine === undefined ? { row, machine } : { row: { ...row, engine: { ...row.engine, kernel } }, machine }
+}
+
+/** Ratios with the gap before a kernel that suits the other groups' rows best. */
+function withGaps(rows: readonly Measured[], groupOf: (row: Measured) => string, constantsOf: ConstantsOf): number[] {
+  const ratios = (some: readonly Measured[], gap: number) => some.map((r) => ratio(withGap(r, gap), constantsOf))
+  const fitting = {
+    constants: (some: readonly Measured[]) => {
+      const errors = gaps.map((gap) => errorsOf(ratios(some, gap)).mape)
+      return gaps[errors.indexOf(Math.min(...errors))] ?? 0
+    },
+    ratios,
   }
-  return out
+  return ratiosBy(rows, groupOf, withoutEach(rows, groupOf, fitting), fitting)
 }
 
 /** With what they are grouped by: the machine. */
-export function passRatios(passes: readonly PassRow[]) {
-  return passes.map(({ ratio, measured }) => ({ ratio, group: measured.machine.name }))
+export function passRatios(passes: readonly PassRow[], which: 'ratio' | 'same' = 'ratio') {
+  return passes.map((p) => ({ ratio: p[which], group: p.measured.machine.name }))
 }
