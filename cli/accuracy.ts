@@ -43,13 +43,14 @@ export async function accuracyOf(files: readonly string[], options: AccuracyOpti
   checkDistinct(files)
   const probed = options.probes === undefined ? undefined : await readProbes(options.probes)
   const profileFor = profiles(calibration, probed)
+  const keysOf = shared()
   const outcomes: Outcome[] = []
   const skipped: Skipped[] = []
   for (const file of files) {
     for await (const measured of measuredRows(file)) {
       const told = 'why' in measured ? measured.why : await tell(measured.of, profileFor, probed)
       if (typeof told === 'string') skipped.push({ row: measured.row, why: told })
-      else outcomes.push({ ...told, keys: { ...told.keys, file } })
+      else outcomes.push({ ...told, keys: keysOf({ ...told.keys, file }) })
     }
   }
   const all = outcomes.length > 0 ? score(outcomes) : { bound: null, expected: null }
@@ -62,6 +63,20 @@ export async function accuracyOf(files: readonly string[], options: AccuracyOpti
     expected: all.expected,
     groups: scoreBy(outcomes, groupBy),
     outcomes,
+  }
+}
+
+type Keys = Outcome['keys']
+
+/** Like keys as one object: a million rows have some hundred kinds of them. */
+function shared(): (keys: Keys) => Keys {
+  const known = new Map<string, Keys>()
+  return (keys) => {
+    const name = JSON.stringify(keys)
+    const first = known.get(name)
+    if (first) return first
+    known.set(name, keys)
+    return keys
   }
 }
 

@@ -46,8 +46,33 @@ export function experts(line: Line): Case {
   return {
     ...timed(line),
     kind: 'moe',
-    operators: kept.map((o) => (o.shape.kind === 'gemm' ? evenlyRouted(o, o.shape, taken) : o)),
+    operators: [
+      sorting(tokens * moe.active),
+      ...kept.map((o) => (o.shape.kind === 'gemm' ? evenlyRouted(o, o.shape, taken) : o)),
+    ],
     keys: { op: 'moe', dtype, framework, version, kernel, tp, ep },
+  }
+}
+
+/** Kernels before the products: they count tokens by expert, sum, sort, and place them. */
+const sortingKernels = 4
+
+/** Their time is latency: they move an index per token and expert. */
+function sorting(rows: number): Operator {
+  const bytes = 4 * rows
+  return {
+    name: 'moe-sort',
+    layers: '',
+    count: 1,
+    launches: sortingKernels,
+    shape: { kind: 'stream', elements: rows },
+    matrix: 0,
+    vector: 0,
+    unit: 'bf16',
+    streams: [
+      { owner: 'activations', way: 'read', bytes, metadata: 0 },
+      { owner: 'activations', way: 'write', bytes, metadata: 0 },
+    ],
   }
 }
 

@@ -1,9 +1,11 @@
 // Rows of the kernels of a layer: those of four models as a profiler saw them, and single operators as a paper's authors
 // timed them, launched one by one.
 import type { Architecture, Attention, Module } from '../../model/architecture.ts'
+import { deploy } from '../../model/deployment.ts'
 import { format } from '../../model/format.ts'
 import type { Operator } from '../../model/operator.ts'
-import { prefill } from '../../model/workload.ts'
+import { pass } from '../../model/pass.ts'
+import { decode, prefill } from '../../model/workload.ts'
 import { eager } from '../engines.ts'
 import { type Case, count, formatOf, type Line, measured, number, operatorsOf, timed, Unmappable } from './case.ts'
 import { modelOf } from './model-name.ts'
@@ -90,8 +92,38 @@ async function layerStream(line: Line, tokens: number): Promise<Operator[]> {
 /** Vector operations per element. */
 const work: Readonly<Record<string, number>> = { softmax: 5, layernorm: 7, gelu: 8 }
 
+/** What the paper calls the operators of a layer. */
+const layerNames: Readonly<Record<string, string>> = {
+  Q_K_V: 'attention-qkv',
+  Q_mul_K: 'attention-scores',
+  Softmax: 'attention-softmax',
+  A_mul_V: 'attention-values',
+  Wo_proj: 'attention-out',
+  W1_proj: 'mlp-up',
+  GeLU: 'mlp-activation',
+  W2_proj: 'mlp-down',
+  LayerNorm_MHA: 'input-norm',
+  LayerNorm_FFN: 'post-attention-norm',
+  AllReduce_MHA: 'attention-all-reduce',
+  AllReduce_FFN: 'mlp-all-reduce',
+}
+
+const layerRow = /^gpt3_layer_(prefill|decode)_b(\d+)_(?:s|in)(\d+)(?:_out(\d+))?_tp(\d+):(\w+)$/
+
+/** One operator of one layer of GPT-3, whose sizes its name states; of decoding at the last generated token. */
+async function namedOperator(op: string): Promise<Operator | undefined> {
+  const [, phase, batch, length, out, tp, name = ''] = layerRow.exec(op) ?? []
+  if (phase === undefined) return undefined
+  const sequences = Number(batch)
+  const workload =
+    phase === 'prefill' ? prefill(sequences, Number(length)) : decode(sequences, Number(length) + Number(out ?? 0))
+  const deployment = deploy(await modelOf('gpt-3'), { parallel: { tensor: Number(tp) }, fusion: 'unfused' })
+  const found = pass(deployment, workload).find((o) => o.layers !== '' && o.name === layerNames[name])
+  return found && { ...found, count: 1 }
+}
+
 /** Throughputs in 10^9 elements per second are turned into seconds. */
-export function singleOperator(line: Line): Case {
+export async function singleOperator(line: Line): Promise<Case> {
   const dtype = formatOf(line, 'dtype')
   const { op = '' } = line
   const value = measured(line, 'value')
@@ -100,8 +132,20 @@ export function singleOperator(line: Line): Case {
     const operators = productOf(count(line, 'm'), count(line, 'n'), count(line, 'k'), format('fp16'), 'fp16')
     return { ...base, seconds: value * 1e-6, operators }
   }
+  const named = await namedOperator(op)
+  if (named) {
+    return {
+      ...base,
+      seconds: value * 1e-6,
+      operators: [named],
+      keys: { ...base.keys, op: named.name, model: 'gpt-3' },
+    }
+  }
   const perElement = work[op]
-  if (perElement === undefined) throw new Unmappable(`op: '${op}' is one of a layer whose sizes the row does not state`)
+  if (perElement === undefined)
+    throw new Unmappable(
+      `op: '${op}' is not known (matmul, ${Object.keys(work).join(', ')}, or one of a layer of GPT-3)`,
+    )
   const elements = count(line, 'm') * (op === 'gelu' ? 1 : count(line, 'n'))
   return {
     ...base,
