@@ -20,6 +20,8 @@ export interface GemmFacts {
   readonly power: number
   /** Energy of an operation over that of a 7 nm process at the same clock. */
   readonly process: number
+  /** Rate over what the same unit does where sums are narrower: consumer cards halve it, and fetch operands half as often. */
+  readonly pace: number
 }
 
 export interface GemmConstants {
@@ -128,7 +130,19 @@ export function gemmFacts(machine: Machine, unit: Unit): GemmFacts | undefined {
     bandwidth: machine.memory.bandwidth,
     power: machine.power ?? Number.POSITIVE_INFINITY,
     process: (machine.year ?? 2020) < 2020 ? older : 1,
+    pace: paceOf(machine, unit, peak),
   }
+}
+
+/** Bits of an operand of the matrix units. */
+const operandBits: Partial<Readonly<Record<Unit, number>>> = { tf32: 32, bf16: 16, fp16: 16, fp8: 8 }
+
+/** Halved floating point shows beside the integers, which are not. */
+function paceOf({ kind, peaks }: Machine, unit: Unit, peak: number): number {
+  const bits = operandBits[unit]
+  if (kind !== 'gpu' || bits === undefined || peaks.int8 === undefined) return 1
+  const share = (peak * bits) / (8 * peaks.int8)
+  return share < 0.75 ? share : 1
 }
 
 /** Rows and columns of the tiles tried, few rows first. */
@@ -180,14 +194,15 @@ export function gemmModel(facts: GemmFacts, c: GemmConstants & Partial<NarrowPro
   const asynchronous = operations16 > 3000
   const left = asynchronous ? c.asynchronous : 1
   const perClock = (c.cache * Math.min(1, operations16 / 2048)) / Math.min(1, left)
-  const watts = units * (operations16 + issue) * clock * facts.process * c.energy * (clock / 1e9) ** 2
+  const watts = units * (operations16 + issue * facts.pace) * clock * facts.process * c.energy * (clock / 1e9) ** 2
   return {
     facts: { ...facts, operations },
     asynchronous,
     tiles: tiles.map(([rows, columns]) => ({
       rows,
       columns,
-      multiply: ((2 * rows * columns) / (operations * clock)) * (1 + c.feed * left * (1 / rows + 1 / columns)),
+      multiply:
+        ((2 * rows * columns) / (operations * clock)) * (1 + c.feed * facts.pace * left * (1 / rows + 1 / columns)),
     })),
     launch: c.launch / clock,
     fill: c.fill / clock,

@@ -72,7 +72,7 @@ export function ollamaMachine(line: Line): string {
   const [, before = '', inside = ''] = /^([^(]*)(?:\((.*)\))?/.exec(line.hardware ?? '') ?? []
   const [apple] = /\bM\d( (Ultra|Max|Pro))?\b/.exec(line.hardware ?? '') ?? []
   if (apple) return apple
-  if (/^Framework (Desktop|Mainboard)/.test(before)) return 'Ryzen AI Max 395'
+  if (line.device === 'GPU' && /^Framework (Desktop|Mainboard) *$/.test(before)) return 'Ryzen AI Max 395'
   if (line.device === 'GPU' && /Nvidia|AMD|Intel/.test(inside)) return inside.replace(/ \d+GB$/, '')
   return before.trim().replace(/ - \d+GB$/, '')
 }
@@ -81,7 +81,7 @@ export async function ollama(line: Line): Promise<Case> {
   const { model = '', device = '' } = line
   const architecture = await modelOf(model)
   const whole = integers('Q4_K_M', ollamaBits)
-  const released = architecture.formats.experts !== undefined
+  const released = architecture.formats.experts?.name === 'mxfp4'
   const deployment = deploy(architecture, {
     activations: format('fp16'),
     ...(!released && { weights: whole, roles: wholeOf(whole) }),

@@ -334,6 +334,7 @@ describe('whole models', () => {
     ['Mac Studio (M3 Ultra 512GB)', 'GPU', 'M3 Ultra'],
     ['M4 Mac mini (10 core - 32GB)', 'GPU', 'M4'],
     ['Framework Mainboard (128GB)', 'GPU', 'Ryzen AI Max 395'],
+    ['Framework Mainboard Cluster (512GB)', 'GPU', 'Framework Mainboard Cluster'],
     ['Pi 5 - 16GB', 'CPU', 'Pi 5'],
     ['Pi 5 - 16GB (AMD Pro W7700)', 'CPU', 'Pi 5'],
   ])('Ollama ran on %s, %s', (hardware, device, machine) => {
