@@ -32,7 +32,7 @@ export async function loadMachineArgument(text: string): Promise<Machine> {
       'local: nothing was calibrated on this machine yet; expected a machine of `memwall list machines` or a JSON file',
     )
   }
-  if (!looksLikePath(text) && machineName(text) !== undefined) return loadMachine(text)
+  if (machineName(text) !== undefined && (!looksLikePath(text) || statOf(text) === undefined)) return loadMachine(text)
   const path = fileOf(text)
   if (path === undefined) {
     if (looksLikePath(text)) throw new UsageError(`${text}: no such file`)

@@ -124,7 +124,7 @@ export function operatorTime(o: Operator, profile: Profile, warm = false): Time 
   const limit = compute > memory ? 'compute' : 'memory'
   const kernels = kernelsOf(profile)
   if (!kernels) return { bound, expected: bound, limit, term: limit, matrix, vector, memory, network: 0 }
-  const { expected, term } = real(o, kernels, bytes, vector, memory, warm)
+  const { expected, term } = real(o, kernels, bytes, bound, vector, memory, warm)
   return { bound, expected, limit, term, matrix, vector, memory, network: 0 }
 }
 
@@ -133,12 +133,26 @@ interface Expected {
   readonly term: Term
 }
 
+/** The units that fused attention kernels were measured on; in other formats attention is a plain kernel. */
+const halves: ReadonlySet<Unit> = new Set<Unit>(['fp16', 'bf16'])
+
 /** What real kernels take, by the shape of the work. */
-function real(o: Operator, kernels: Kernels, bytes: number, vector: number, memory: number, warm: boolean): Expected {
+function real(
+  o: Operator,
+  kernels: Kernels,
+  bytes: number,
+  bound: number,
+  vector: number,
+  memory: number,
+  warm: boolean,
+): Expected {
   const { shape } = o
   if (shape.kind === 'gemm') return productTime(o, shape, kernels, bytes)
-  if (shape.kind === 'attention' && kernels.attention)
-    return attentionKernel(o, shape, kernels, kernels.attention, warm)
+  if (shape.kind === 'attention' && kernels.attention && halves.has(o.unit)) {
+    const fused = attentionKernel(o, shape, kernels, kernels.attention, warm)
+    // Below the roof the model is asked about what it was not made for: rows gathered one by one, latents in few bits.
+    if (fused.expected >= bound) return fused
+  }
   if (shape.kind === 'convolution' && o.matrix > 0) {
     const { outputs: m, channels: n, taps: k } = shape
     return productTime(o, { kind: 'gemm', m, n, k, matrices: 1 }, kernels, bytes)

@@ -4,7 +4,10 @@ import * as v from 'valibot'
 import { type Unit, units } from '../model/format.ts'
 import { type Machine, machineKinds } from './machine.ts'
 
-const text = v.string((issue) => `expected a string, got ${issue.received}`)
+const text = v.pipe(
+  v.string((issue) => `expected a string, got ${issue.received}`),
+  v.nonEmpty('expected a string, got an empty one'),
+)
 const flops = quantity('FLOP/s')
 const hertz = quantity('Hz')
 const bits = quantity('bits')
@@ -33,7 +36,7 @@ const schema = object({
   cache: v.optional(object({ kind: text, bytes })),
   units: object({
     kind: text,
-    count: quantity('units'),
+    count: v.custom<number>(isCount, (issue) => `expected a whole number of units, got ${issue.received}`),
     clock: v.optional(hertz),
     matrixClock: v.optional(hertz),
     matrixOperationsPerClock: v.optional(perClock),
@@ -45,15 +48,22 @@ const schema = object({
     v.record(text, text, (issue) => `expected an object, got ${issue.received}`),
     {},
   ),
+  /** What `show machine --json` adds: derived from the rest. */
+  figures: v.optional(v.unknown()),
   notes: v.optional(v.array(text, (issue) => `expected a list of strings, got ${issue.received}`)),
 })
 
 /** The machine in `json`, read from the file at `path`; throws naming every figure that is missing, unknown or wrong. */
 export function parseMachine(json: unknown, path: string): Machine {
   const result = v.safeParse(schema, json)
-  if (!result.success)
-    throw new Error(result.issues.map((issue) => `${path}: ${where(issue)}${issue.message}`).join('\n'))
-  return { ...result.output, title: result.output.title ?? result.output.name }
+  if (!result.success) {
+    throw new Error(`${path}: ${result.issues.map((issue) => `${where(issue)}${issue.message}`).join('; ')}`)
+  }
+  if (Object.keys(result.output.peaks).length === 0) {
+    throw new Error(`${path}: peaks: expected a dense peak in FLOP/s of at least one format, got none`)
+  }
+  const { figures: _, ...machine } = result.output
+  return { ...machine, title: machine.title ?? machine.name }
 }
 
 function where(issue: v.BaseIssue<unknown>): string {
@@ -67,6 +77,10 @@ function quantity(unit: string) {
 
 function isPositive(value: unknown): boolean {
   return typeof value === 'number' && Number.isFinite(value) && value > 0
+}
+
+function isCount(value: unknown): boolean {
+  return isPositive(value) && Number.isInteger(value)
 }
 
 function object<const Entries extends v.ObjectEntries>(entries: Entries) {

@@ -246,6 +246,8 @@ export interface Architecture {
   readonly formats: Partial<Readonly<Record<Role, Format>>>
   /** What released quantized weights are multiplied in, where the release says (dynamic fp8). */
   readonly activations?: FormatName
+  /** What the release keeps its cache in, where it says. */
+  readonly kv?: FormatName
   /** Longest context that it was made for, in tokens. */
   readonly positions?: number
   /** Encoders of fixed input: tokens (ViT 197, Whisper 1500). */

@@ -84,11 +84,17 @@ function newDeployment(architecture: Architecture, options: DeploymentOptions): 
     weights: weightFormats(architecture, options),
     activations,
     stream,
-    store: options.store ?? denseStore(options.kv ?? (released.bits < stream.bits ? released : stream)),
+    store: options.store ?? denseStore(options.kv ?? releasedCache(architecture, stream)),
     selections: options.selections ?? [],
     parallel,
     fusion: options.fusion ?? 'flash',
   }
+}
+
+/** Rows as the release keeps them, else as wide as the narrower of the release and what travels. */
+function releasedCache({ kv, dtype }: Architecture, stream: Format): Format {
+  if (kv !== undefined) return format(kv)
+  return format(dtype).bits < stream.bits ? format(dtype) : stream
 }
 
 /** What the release is multiplied in; a release whose weights are kept otherwise computes in its 16 bits. */

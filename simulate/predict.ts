@@ -2,6 +2,7 @@
 // are one device's, and null stands where a figure does not apply.
 import { type Calibration, profileOf } from '../hardware/profile.ts'
 import { type Limit, peak, type Term, vectorPeak } from '../hardware/time.ts'
+import type { Architecture } from '../model/architecture.ts'
 import { devices } from '../model/deployment.ts'
 import type { Unit } from '../model/format.ts'
 import { memory as memoryOf } from '../model/memory.ts'
@@ -80,6 +81,8 @@ export interface Prediction {
   readonly baseline: Omit<Prediction, 'operators' | 'baseline' | 'speedup'> | null
   readonly speedup: { readonly bound: number; readonly expected: number } | null
   readonly warnings: readonly string[]
+  /** What the model's config did not say, and what of it was left out, with the reason. */
+  readonly assumed: readonly string[]
 }
 
 /** Answers the query. Throws RangeError where it cannot be asked. */
@@ -126,7 +129,7 @@ function answer(r: Resolved): Prediction {
       devices: devices(deployment),
       fusion: deployment.fusion,
       formats: {
-        weights: formatLabel(deployment.weights[query.deployment?.weights ? 'ffn' : dominantRole(r)]),
+        weights: weightsLabel(r),
         activations: formatLabel(activations),
         kv: formatLabel(deployment.store.format),
       },
@@ -153,14 +156,30 @@ function answer(r: Resolved): Prediction {
     baseline: null,
     speedup: null,
     warnings: [...r.warnings, ...warningsOf(r, memory)],
+    assumed: assumptions(architecture),
   }
 }
 
-/** The role that holds most of the linear weights: what `formats.weights` names. */
+/** The format of most linear weights, and the roles that were given another: `int4,head=int8`. */
+function weightsLabel(r: Resolved): string {
+  const { weights } = r.deployment
+  const roles = Object.entries(r.query.deployment?.roles ?? {}).map(([role, f]) => `${role}=${formatLabel(f)}`)
+  return [formatLabel(weights[dominantRole(r)]), ...roles].join()
+}
+
+/** The role that holds most of the linear weights. */
 function dominantRole({ query }: Resolved): 'experts' | 'ffn' {
   const { stacks } = query.architecture
   const routed = stacks.some((s) => s.groups.some((g) => g.modules.some((m) => m.kind === 'moe')))
   return routed ? 'experts' : 'ffn'
+}
+
+/** Assumed fields, and fields left out for a stated reason; those that no cost depends on are in `show model` alone. */
+function assumptions({ reading }: Architecture): string[] {
+  return [
+    ...reading.assumed,
+    ...reading.ignored.filter((field) => field.endsWith(')')).map((field) => `without ${field}`),
+  ]
 }
 
 function held({ deployment, workload, query }: Resolved, e: Estimate): Prediction['memory'] {

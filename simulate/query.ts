@@ -7,7 +7,7 @@ import { peak } from '../hardware/time.ts'
 import { type Architecture, layerLabel, type Module } from '../model/architecture.ts'
 import type { Deployment, DeploymentOptions } from '../model/deployment.ts'
 import { deploy, releasedActivations } from '../model/deployment.ts'
-import { type FormatName, format } from '../model/format.ts'
+import { type FormatName, format, formatNames } from '../model/format.ts'
 import { decode, encode, prefill, type Workload } from '../model/workload.ts'
 import type { AppliedMethod } from './method.ts'
 
@@ -157,6 +157,10 @@ function checkPositions(a: Architecture, tokens: number, warnings: string[]): vo
   }
 }
 
+/** Formats that are codes of a table, or narrower than any unit's operands. */
+const storageOnly: ReadonlySet<string> = new Set<FormatName>(['int3', 'int2', 'nf4'])
+const arithmeticNames = formatNames.filter((name) => !storageOnly.has(name)).join(', ')
+
 /** The first of these formats that the machine has a unit for. */
 function usableFormat(machine: Machine, order: readonly FormatName[]): FormatName | undefined {
   return order.find((name) => peak(machine, format(name).unit) !== undefined)
@@ -168,9 +172,14 @@ function withFormats(query: Query, warnings: string[]): DeploymentOptions {
   const asked = options.activations
   const methods = (query.methods ?? []).reduce((o, m) => m.apply(o), options)
   const order: FormatName[] = [a.dtype, 'bf16', 'fp16', 'fp32', 'tf32']
-  const wide = usableFormat(machine, order)
+  const wide = usableFormat(machine, format(a.dtype).bits === 16 ? order : order.slice(1))
   const stream = wide === undefined ? {} : { stream: format(wide) }
   if (asked) {
+    if (storageOnly.has(asked.name)) {
+      throw new RangeError(
+        `activations: ${asked.name} is for storage, no unit takes it; expected one of ${arithmeticNames}`,
+      )
+    }
     if (peak(machine, asked.unit) === undefined) {
       const has = Object.keys(machine.peaks).join(', ')
       throw new RangeError(`activations: ${machine.name} has no unit for ${asked.name}; expected one of ${has}`)

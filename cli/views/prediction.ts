@@ -95,6 +95,7 @@ function facts(p: Prediction, roles: string): Fact[] {
     ],
     ['memory', memoryLine(p)],
     ['formats', `weights ${roles}; KV ${p.workload.formats.kv}; arithmetic ${p.workload.formats.activations}`],
+    ...(p.assumed.length === 0 ? [] : [['assumed', p.assumed.join('; ')] as const]),
   ]
 }
 

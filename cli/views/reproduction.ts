@@ -1,5 +1,5 @@
 // A paper's figures beside ours, one table for each of the paper's, and the count of what became of them.
-import { type Row, statuses, summary } from '../../simulate/reproduce.ts'
+import { agrees, type Row, statuses, summary } from '../../simulate/reproduce.ts'
 import type { Section, View } from '../answer.ts'
 import { type Column, table } from '../table.ts'
 import * as units from '../units.ts'
@@ -30,7 +30,7 @@ const columns: readonly Column<Row>[] = [
     align: 'right',
   },
   { key: 'tolerance', value: (r) => r.tolerance },
-  { key: 'status', title: 'status', value: (r) => r.status },
+  { key: 'status', title: 'status', value: (r) => r.status, text: verdict },
   { key: 'evidence', title: 'evidence', value: (r) => r.evidence, only: 'document' },
   { key: 'fitted_parameters', value: (r) => r.fitted_parameters },
   { key: 'why', value: (r) => r.why },
@@ -70,12 +70,18 @@ function tableSections({ name, rows }: Group): Section[] {
   ]
 }
 
+/** The status, in words that do not make agreement by construction sound like a miss. */
+function verdict(r: Row): string {
+  return r.evidence === 'fitted' && agrees(r) ? 'fitted, agrees' : r.status
+}
+
 /** Why rows are not reproduced, each reason once, with the rows that it holds for. */
 function reasons(rows: readonly Row[]): string[] {
   const items = new Map<string, string[]>()
-  for (const { why, item, status } of rows) {
+  for (const row of rows) {
+    const { why, item } = row
     if (why === null) continue
-    const reason = `${status}: ${why}`
+    const reason = `${verdict(row)}: ${why}`
     items.set(reason, [...(items.get(reason) ?? []), item])
   }
   return [...items].map(([reason, own]) => `${reason} (${own.length > 3 ? `${own.length} rows` : own.join(', ')})`)

@@ -172,10 +172,12 @@ export function bloom(f: Fields): Draft {
 
 /** Falcon: 7B has one key head and one norm, 40B and 180B a few key heads and two norms, 11B one norm. */
 export function falcon(f: Fields): Draft {
-  const recent = f.flag('new_decoder_architecture', false)
+  // RefinedWeb was the name of 40B before it had its own, and of nothing older.
+  const recent = f.flag('new_decoder_architecture', f.text('model_type') === 'RefinedWeb')
   const grouped = recent || !f.flag('multi_query', true)
   const parallel = recent || f.flag('parallel_attn', true)
-  const kvHeads = grouped ? (f.optional('num_kv_heads') ?? f.optional('n_head_kv')) : 1
+  const fewHeads = f.optional('num_kv_heads') ?? f.optional('n_head_kv')
+  const kvHeads = grouped ? fewHeads : 1
   const heads = plainHeads(f, kvHeads)
   const bias = f.flag('bias', false)
   const rotary = f.flag('alibi', false) ? 0 : heads.headDim

@@ -7,7 +7,7 @@ import type { Fields } from './fields.ts'
 import { limits } from './fields.ts'
 import { type ModuleNames, moduleNames } from './module-names.ts'
 
-type Released = Pick<Architecture, 'formats' | 'activations'>
+type Released = Pick<Architecture, 'formats' | 'activations' | 'kv'>
 
 /** Roles of products with weights: what a quantizer of "linear layers" takes. */
 const linearRoles = ['attention', 'recurrence', 'ffn', 'experts'] as const satisfies readonly Role[]
@@ -40,7 +40,7 @@ export function released(f: Fields, draft: Draft, dtype: FormatName): Released {
     f.note(`formats = ${dtype} (${key} of method "${method}" is not understood)`)
     return { formats: {} }
   }
-  return apply(f, scheme, draft, dtype)
+  return { ...apply(f, scheme, draft, dtype), ...cacheFormat(q) }
 }
 
 /** Older configs of bitsandbytes do not name themselves. */
@@ -266,13 +266,20 @@ function configGroups(q: Fields): Rule[] {
     })
 }
 
-function noteCache(q: Fields): void {
-  const key = ['kv_cache_scheme', 'kv_cache_quant_algo'].find((k) => q.has(k))
-  if (key) q.note(`cache = as wide as activations (quantization_config.${key} is left out)`)
+/** The cache's format where a release says it, as a scheme (compressed-tensors) or by name (ModelOpt). */
+function cacheFormat(q: Fields): { kv?: FormatName } {
+  const scheme = q.isObject('kv_cache_scheme') ? q.inner('kv_cache_scheme') : undefined
+  const name = scheme
+    ? `${scheme.text('type') === 'int' ? 'INT' : 'FP'}${scheme.optional('num_bits') ?? ''}`
+    : q.text('kv_cache_quant_algo')?.toUpperCase()
+  if (name === undefined) return {}
+  const known: Readonly<Record<string, FormatName>> = { FP8: 'fp8', INT8: 'int8', NVFP4: 'nvfp4' }
+  if (Object.hasOwn(known, name)) return { kv: known[name] as FormatName }
+  q.note(`cache = as wide as activations (the cache's format "${name}" is not understood)`)
+  return {}
 }
 
 function compressedTensors(q: Fields): Scheme | undefined {
-  noteCache(q)
   if (!q.isObject('config_groups')) return undefined
   const rules = configGroups(q)
   return rules.length === 0 ? undefined : { rules, excluded: excluded(q, 'ignore') }
@@ -282,7 +289,6 @@ function compressedTensors(q: Fields): Scheme | undefined {
 function modelopt(q: Fields): Scheme | undefined {
   const algorithm = q.text('quant_algo')?.toUpperCase()
   if (q.isObject('config_groups')) return compressedTensors(q)
-  noteCache(q)
   const names = excluded(q, 'ignore', 'exclude_modules')
   if (algorithm === 'FP8') return { rules: [{ format: floats8(0), activations: 'fp8' }], excluded: names }
   if (algorithm === 'NVFP4') return { rules: [{ format: format('nvfp4'), activations: 'nvfp4' }], excluded: names }

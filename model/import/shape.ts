@@ -3,7 +3,7 @@ import type { Attention, Reach } from '../architecture.ts'
 import { biases, fullReach, type HeadWidths } from './blocks.ts'
 import { type Fields, isObject, limits } from './fields.ts'
 
-const widthNames = ['hidden_size', 'n_embd', 'd_model', 'dim']
+const widthNames = ['hidden_size', 'n_embd', 'n_embed', 'd_model', 'dim']
 const headNames = ['num_attention_heads', 'n_head', 'n_heads', 'num_heads']
 const layerNames = ['num_hidden_layers', 'n_layer', 'n_layers', 'num_layers']
 

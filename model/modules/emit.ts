@@ -146,5 +146,5 @@ const activationWork: Readonly<Record<string, number>> = {
 
 /** Vector operations per element of a named activation; those not listed cost what GELU's tanh form does. */
 export function activationFlops(name: string): number {
-  return activationWork[name] ?? 8
+  return Object.hasOwn(activationWork, name) ? (activationWork[name] ?? 8) : 8
 }

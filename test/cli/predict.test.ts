@@ -114,6 +114,7 @@ describe('predict as text', () => {
                   written 524 kB
       memory      13.6 of 80.0 GiB: weights 12.6, KV 1.00, activations <0.01
       formats     weights fp16; KV fp16; arithmetic fp16
+      assumed     head_dim = 128 (hidden_size / num_attention_heads)
 
       operator                 FLOP    bytes    bound  expected     %  limit
       embedding                   0  16.4 kB  8.04 ns   8.04 ns  <0.1  memory

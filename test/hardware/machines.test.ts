@@ -255,7 +255,7 @@ test.each([
     { ...mine, peaks: { fp12: 1 } },
     'peaks.fp12: expected one of fp32, tf32, fp16, bf16, fp8, fp6, fp4, int8, int4, got',
   ],
-  [{ ...mine, units: { kind: 'SM', count: 0 } }, 'units.count: expected a positive number of units, got 0'],
+  [{ ...mine, units: { kind: 'SM', count: 0 } }, 'units.count: expected a whole number of units, got 0'],
   [{ ...mine, links: { host: { kind: 'PCIe' } } }, 'links.host.bandwidth: expected this key, got nothing'],
   [{ ...mine, links: 5 }, 'links: expected an object, got 5'],
   [{ ...mine, kind: 'fpga' }, `kind: expected ${machineKinds.join(', ')}, got "fpga"`],
@@ -268,5 +268,5 @@ test.each([
 
 test('all errors of a file are reported together', () => {
   const wrong = { ...mine, name: 1, memory: { bandwidth: 0 } }
-  expect(() => parseMachine(wrong, 'mine.json')).toThrow(/^mine\.json: name: .*\nmine\.json: memory\.bandwidth: /)
+  expect(() => parseMachine(wrong, 'mine.json')).toThrow(/^mine\.json: name: .*; memory\.bandwidth: /)
 })

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { loadMachine, machineNames } from '../../hardware/catalog.ts'
 import type { Machine } from '../../hardware/machine.ts'
 import { vectorPeak } from '../../hardware/time.ts'
-import { loadModel } from '../../model/catalog.ts'
+import { loadModel, modelNames } from '../../model/catalog.ts'
 import type { DeploymentOptions } from '../../model/deployment.ts'
 import { format, formatNames } from '../../model/format.ts'
 import { parseMethod } from '../../simulate/method.ts'
@@ -354,6 +354,51 @@ describe('windows', () => {
     expect(hybrid.warnings.join()).toMatch(/keep a state and no rows/)
     const bert = await loadModel('bert-base')
     expect(() => predict({ architecture: bert, machine: named('t4'), methods })).toThrow(/bert-base has none/)
+  })
+})
+
+describe('every model on every machine', () => {
+  it('has no expected below its bound, whatever the phase', async () => {
+    const phases = {
+      decoder: ['decode', 'prefill'],
+      encoder: ['encode'],
+      'encoder-decoder': ['encode', 'prefill', 'decode'],
+    } as const
+    const sizes = [
+      { batch: 1, context: 100 },
+      { batch: 48, context: 3000 },
+    ]
+    for (const name of modelNames) {
+      const a = await loadModel(name)
+      for (const m of machines) {
+        for (const phase of phases[a.kind]) {
+          for (const size of sizes) {
+            const past = phase === 'prefill' && a.kind === 'decoder' ? 5000 : 0
+            const p = predict({ architecture: a, machine: m, phase, ...size, past })
+            for (const o of p.operators) {
+              if (!(o.expected_s >= o.bound_s))
+                throw new Error(`${name} ${m.name} ${phase} ${o.name}: ${o.expected_s} < ${o.bound_s}`)
+            }
+          }
+        }
+      }
+    }
+  })
+  it('has none below it in other formats either', async () => {
+    for (const name of ['llama-3.1-8b', 'bert-base', 'deepseek-v3', 'deepseek-v3.2', 'whisper-small', 'gemma-3-27b']) {
+      const a = await loadModel(name)
+      for (const m of machines) {
+        for (const f of ['fp32', 'fp16', 'fp8', 'int8', 'fp4'] as const) {
+          if (m.peaks[format(f).unit] === undefined) continue
+          for (const kv of ['fp16', 'fp8', 'int4'] as const) {
+            const deployment = { activations: format(f), weights: format(f), kv: format(kv) }
+            const p = predict({ architecture: a, machine: m, batch: 4, context: 20_000, deployment })
+            for (const o of p.operators)
+              expect(o.expected_s, `${name} ${m.name} ${f} ${kv} ${o.name}`).toBeGreaterThanOrEqual(o.bound_s)
+          }
+        }
+      }
+    }
   })
 })
 
