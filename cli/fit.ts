@@ -66,7 +66,7 @@ async function main(folder: string, { out, docs, date, ablation }: Options): Pro
   say('intervals')
   const outcomes = await outcomesOf(data, sets)
   const intervals = rounded(intervalsOf(outcomes, passes))
-  const coverage = coverageOf(outcomes, intervals)
+  const coverage = coverageOf(outcomes, passes, intervals)
   const constants = constantsFile(data, fits, intervals, figures, coverage, date)
   writeWhole(out, constants)
   for (const table of [figureTable(figures), coverageTable(coverage), intervalTable(intervals)]) {
@@ -110,7 +110,12 @@ function constantsFile(
         constants: fitted,
         ...(target !== undefined && { target, status: status({ name, scheme, errors, fitted, target }) }),
       })),
-    coverage: rounded({ operators: whole?.shipped ?? 0, unseen: whole?.unseen ?? 0, width: whole?.width ?? 0 }),
+    coverage: rounded({
+      rows: whole?.rows ?? 0,
+      shipped: whole?.shipped ?? 0,
+      unseen: whole?.unseen ?? 0,
+      width: whole?.width ?? 0,
+    }),
   }
   const json = JSON.stringify({ constants: { ...graph, profiler, interval }, fit }, null, 2)
   // Pairs on one line, as the formatter has them.

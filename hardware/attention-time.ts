@@ -43,8 +43,6 @@ export interface PrefillConstants {
   readonly unpack: number
   /** Tile clocks of such elements in heads wider than 128, over those without spilled registers. */
   readonly wide: number
-  /** Blocks of the longest kind that the last wave adds. */
-  readonly tail: number
   /** Seconds of traffic that tiles do not hide, over those at the datasheet bandwidth. */
   readonly exposed: number
   /** Seconds of work until half of the fall of the clock under the power limit. */
@@ -77,7 +75,6 @@ export const attentionBounds = {
     softmax: [0.5, 60],
     unpack: [4, 1000],
     wide: [1, 4],
-    tail: [0.02, 2],
     exposed: [0.3, 1.5],
     settle: [0.2e-3, 100e-3],
   },
@@ -341,7 +338,7 @@ function prefillTime(
   const tile = spill * (matrix + softmax + unpack)
   const mean = (heads * (tiles * tile + blocks * k.start)) / facts.units
   const longest = furthest * tile + k.start
-  const compute = throttled(Math.max(mean + k.tail * longest, longest) / facts.matrixClock, facts, k)
+  const compute = throttled(Math.max(mean, longest) / facts.matrixClock, facts, k)
   const writes = causal && !stored.apart
   const copied = small && facts.asynchronous ? 1.75 : 1
   const bytes = (headDim + valueDim) * 2 * (copied * queries * heads + kvHeads * keys)

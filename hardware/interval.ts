@@ -28,6 +28,8 @@ export type Regime = (typeof regimes)[number]
 export interface Intervals {
   readonly operators: Readonly<Record<Regime, Interval>>
   readonly pass: Interval
+  /** Of the time per token of a serving engine, whose queues and batches are in no pass. */
+  readonly serving: Interval
 }
 
 /** Seconds below which latencies are most of an attention kernel's time, of few queries and of many. */

@@ -1,5 +1,5 @@
-// What each term is worth: the error on machines left out, with all terms and with one held where it vanishes, every
-// other constant fitted anew.
+// What each term is worth: the error on machines left out and on halves of a machine's rows left out, with all terms and
+// with one held where it vanishes, every other constant fitted anew.
 
 import type { CollectiveConstants } from '../../hardware/collective-time.ts'
 import { type AttentionKind, attentionRatios, fitAttention, type Held, scored } from '../../hardware/fit/attention.ts'
@@ -7,18 +7,25 @@ import { collectiveRatios, fitCollectives } from '../../hardware/fit/collective.
 import { errorsOf } from '../../hardware/fit/errors.ts'
 import { fitGemm, gemmNames, gemmRatios, gemmStart } from '../../hardware/fit/gemm.ts'
 import { fitNarrow, narrowRatios } from '../../hardware/fit/narrow.ts'
-import { ratiosBy, withoutEach } from '../../hardware/fit/schemes.ts'
+import { type Fitting, otherHalf, ratiosBy, withoutEach } from '../../hardware/fit/schemes.ts'
 import type { GemmConstants } from '../../hardware/gemm-time.ts'
-import { type Table, table } from '../table.ts'
+import { type Column, type Table, table } from '../table.ts'
 import type { Data } from './data.ts'
-import { type Fits, machineOf } from './fitted.ts'
+import { type Fits, halfOf, halfOfProduct, machineOf } from './fitted.ts'
 
 export interface Ablation {
   readonly kind: string
   readonly term: string
-  /** Mean absolute error on machines left out, pooled over rows, with and without the term. */
-  readonly full: number
-  readonly without: number
+  readonly full: HeldOut
+  readonly without: HeldOut
+}
+
+/** Mean absolute error, pooled over rows. */
+interface HeldOut {
+  /** On machines left out. */
+  readonly unseen: number
+  /** On halves of a machine's rows left out; absent where the scheme has constants of its own. */
+  readonly same?: number
 }
 
 const nothing = 1e-9
@@ -58,7 +65,6 @@ const prefillTerms: Readonly<Record<string, NonNullable<Held['prefill']>>> = {
   'softmax: vector work per score': { softmax: 0 },
   'unpack: elements under 16 bits': { unpack: 1e12 },
   'wide: narrow elements in wide heads': { wide: 1 },
-  'tail: the last wave': { tail: 0 },
   'exposed: traffic that tiles do not hide': { exposed: 0 },
   'settle: power limit after a time': { settle: 0 },
   'power limit': { settle: 1e12 },
@@ -86,41 +92,53 @@ export function ablations(data: Data, fits: Fits, say: (what: string) => void): 
   return [...gemm, ...decode, ...prefill, ...collective, ...narrowAblation(data, fits)]
 }
 
-function compare<H extends object>(kind: string, terms: Readonly<Record<string, H>>, error: (held: H) => number) {
+function compare<H extends object>(kind: string, terms: Readonly<Record<string, H>>, error: (held: H) => HeldOut) {
   const full = error({} as H)
   return Object.entries(terms).map(([term, held]): Ablation => ({ kind, term, full, without: error(held) }))
 }
 
-function gemmError({ gemm }: Data, held: Partial<GemmConstants>): number {
+function gemmError({ gemm }: Data, held: Partial<GemmConstants>): HeldOut {
   const start = { ...gemmStart, ...held }
   const free = gemmNames.filter((name) => held[name] === undefined)
   const fitting = { constants: (rows: Data['gemm']) => fitGemm(rows, { start, free }), ratios: gemmRatios }
-  return errorsOf(ratiosBy(gemm, machineOf, withoutEach(gemm, machineOf, fitting), fitting)).mape
+  return heldOut(gemm, fitting, halfOfProduct)
 }
 
-function attentionError({ attention, machines }: Data, kind: AttentionKind, held: Held): number {
+function attentionError({ attention, machines }: Data, kind: AttentionKind, held: Held): HeldOut {
   const rows = attention.filter((r) => (r.kind === 'decode') === (kind === 'decode'))
   const fitting = {
     constants: (some: Data['attention']) => fitAttention(some, machines, held),
     ratios: (some: Data['attention'], k: ReturnType<typeof fitAttention>) => attentionRatios(some, machines, k),
   }
-  const ratios = ratiosBy(rows, machineOf, withoutEach(rows, machineOf, fitting), fitting)
-  return errorsOf(ratios.filter((_, i) => rows[i]?.kind === kind && scored(rows[i]))).mape
+  return heldOut(rows, fitting, halfOf, (row) => row.kind === kind && scored(row))
 }
 
-function collectiveError({ collectives }: Data, held: Partial<CollectiveConstants>): number {
+function collectiveError({ collectives }: Data, held: Partial<CollectiveConstants>): HeldOut {
   const fitting = {
     constants: (rows: Data['collectives']) => fitCollectives(rows, held),
     ratios: collectiveRatios,
   }
-  return errorsOf(ratiosBy(collectives, machineOf, withoutEach(collectives, machineOf, fitting), fitting)).mape
+  return heldOut(collectives, fitting, halfOf)
+}
+
+function heldOut<Row extends { readonly machine: string }, C>(
+  rows: readonly Row[],
+  fitting: Fitting<Row, C>,
+  half: (row: Row) => string,
+  counts: (row: Row) => boolean = () => true,
+): HeldOut {
+  const mape = (ratios: readonly number[]) => errorsOf(ratios.filter((_, i) => counts(rows[i] as Row))).mape
+  return {
+    unseen: mape(ratiosBy(rows, machineOf, withoutEach(rows, machineOf, fitting), fitting)),
+    same: mape(otherHalf(rows, machineOf, half, fitting)),
+  }
 }
 
 /** fp8 as if it were 16 bits at twice the rate; and without the kernel that quantizes. */
 function narrowAblation({ fp8 }: Data, { unseen }: Fits): Ablation[] {
   const error = (change: Partial<ReturnType<typeof fitNarrow>>) => {
     const machines = [...new Set(fp8.map(machineOf))]
-    return errorsOf(
+    const { mape } = errorsOf(
       machines.flatMap((machine) => {
         const gemm = unseen.get(machine)?.gemm
         if (!gemm) return []
@@ -134,7 +152,8 @@ function narrowAblation({ fp8 }: Data, { unseen }: Fits): Ablation[] {
           { ...k, ...change },
         )
       }),
-    ).mape
+    )
+    return { unseen: mape }
   }
   const terms = {
     'slow: matrix units under their datasheet rate': { slow: 1 },
@@ -143,15 +162,21 @@ function narrowAblation({ fp8 }: Data, { unseen }: Fits): Ablation[] {
   return compare('fp8 GEMM', terms, error)
 }
 
-const percent = (share: number) => `${(100 * share).toFixed(1)} %`
+const percent = (share: number | undefined) => (share === undefined ? '' : `${(100 * share).toFixed(1)} %`)
+
+function column(key: string, title: string, of: (a: Ablation) => number | undefined): Column<Ablation> {
+  return { key, title, align: 'right', value: (a) => of(a) ?? null, text: (a) => percent(of(a)) }
+}
 
 export function ablationTable(rows: readonly Ablation[]): Table {
-  return table(
+  return table<Ablation>(
     [
       { key: 'kind', title: 'kernel', value: (a) => a.kind },
       { key: 'term', title: 'term', value: (a) => a.term },
-      { key: 'full', title: 'with', align: 'right', value: (a) => a.full, text: (a) => percent(a.full) },
-      { key: 'without', title: 'without', align: 'right', value: (a) => a.without, text: (a) => percent(a.without) },
+      column('unseen', 'machine unseen', (a) => a.full.unseen),
+      column('unseen_without', 'without', (a) => a.without.unseen),
+      column('same', 'same machine', (a) => a.full.same),
+      column('same_without', 'without', (a) => a.without.same),
     ],
     rows,
   )

@@ -58,9 +58,13 @@ function outcome(measured: Measured, sets: Sets): Outcome[] {
 }
 
 export function intervalsOf(outcomes: readonly Outcome[], passes: readonly PassRow[]): Intervals {
-  const pass = passes.map((p) => ({ ratio: 1 / p.ratio, regime: 'pass', machine: p.measured.machine.name }))
+  const whole = passes.map((p) => ({ ratio: 1 / p.ratio, regime: kindOf(p), machine: p.measured.machine.name }))
   const operators = regimeIntervals(regimes, outcomes)
-  return { operators, pass: regimeIntervals(['pass'], pass).pass as Interval }
+  return { operators, ...regimeIntervals(['pass', 'serving'], whole) }
+}
+
+function kindOf({ measured }: PassRow): 'pass' | 'serving' {
+  return measured.row.kind === 'serving' ? 'serving' : 'pass'
 }
 
 export interface Coverage {
@@ -73,30 +77,62 @@ export interface Coverage {
   readonly width: number
 }
 
-/** All rows, then every group of at least `least`. */
-export function coverageOf(outcomes: readonly Outcome[], intervals: Intervals, least = 100): Coverage[] {
-  const groups = new Map<string, Outcome[]>()
-  for (const o of outcomes) {
-    const group = groups.get(o.group)
-    if (group) group.push(o)
-    else groups.set(o.group, [o])
+/** Kernels and passes together, each of the two, then every group of at least `least` rows. */
+export function coverageOf(
+  outcomes: readonly Outcome[],
+  passes: readonly PassRow[],
+  intervals: Intervals,
+  least = 100,
+): Coverage[] {
+  const kernels = outcomes.map((o): Held => {
+    const shipped = intervals.operators[o.shippedRegime]
+    const [low, high] = shipped
+    return {
+      group: o.group,
+      shipped: inside(o.shipped, shipped),
+      unseen: inside(o.ratio, intervals.operators[o.regime]),
+      width: high - low,
+    }
+  })
+  const whole = passes.map((p): Held => {
+    const { row, machine } = p.measured
+    const group = `${row.kind} ${machine.name}`
+    const own = intervals[kindOf(p)]
+    return { group, shipped: inside(1 / p.same, own), unseen: inside(1 / p.ratio, own), width: own[1] - own[0] }
+  })
+  const all = [...kernels, ...whole]
+  const groups = new Map<string, Held[]>()
+  for (const held of all) {
+    const group = groups.get(held.group)
+    if (group) group.push(held)
+    else groups.set(held.group, [held])
   }
-  const large = [...groups].filter(([, rows]) => rows.length >= least)
-  return [cover('all rows', outcomes, intervals), ...large.map(([group, rows]) => cover(group, rows, intervals))]
+  const large = [...groups].filter(([, held]) => held.length >= least)
+  return [
+    cover('all rows', all),
+    cover('all kernels', kernels),
+    cover('all passes', whole),
+    ...large.map(([group, held]) => cover(group, held)),
+  ]
 }
 
-function cover(group: string, outcomes: readonly Outcome[], { operators }: Intervals): Coverage {
-  let shipped = 0
-  let unseen = 0
-  let width = 0
-  for (const o of outcomes) {
-    const [low, high] = operators[o.shippedRegime]
-    if (inside(o.shipped, operators[o.shippedRegime])) shipped++
-    if (inside(o.ratio, operators[o.regime])) unseen++
-    width += high - low
+/** Whether a row is inside its interval, and how wide that is. */
+interface Held {
+  readonly group: string
+  readonly shipped: boolean
+  readonly unseen: boolean
+  readonly width: number
+}
+
+function cover(group: string, held: readonly Held[]): Coverage {
+  const share = (of: (h: Held) => number) => held.reduce((sum, h) => sum + of(h), 0) / held.length
+  return {
+    group,
+    rows: held.length,
+    shipped: share((h) => Number(h.shipped)),
+    unseen: share((h) => Number(h.unseen)),
+    width: share((h) => h.width),
   }
-  const rows = outcomes.length
-  return { group, rows, shipped: shipped / rows, unseen: unseen / rows, width: width / rows }
 }
 
 function inside(ratio: number, [low, high]: Interval): boolean {

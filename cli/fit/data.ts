@@ -29,6 +29,8 @@ export const files = {
   operators_a100: 'scored',
   decode_batch1: 'scored',
   whole_model_latency: 'scored',
+  vit_inference: 'scored',
+  serving: 'scored',
 } as const
 export type FileName = keyof typeof files
 

@@ -2,7 +2,7 @@
 import { attentionBounds } from '../../hardware/attention-time.ts'
 import { collectiveBounds } from '../../hardware/collective-time.ts'
 import { type AttentionKind, scored } from '../../hardware/fit/attention.ts'
-import { type Errors, errorsOf, hash } from '../../hardware/fit/errors.ts'
+import { type Errors, errorsOf } from '../../hardware/fit/errors.ts'
 import { type GemmRow, gemmNames, gemmRatios } from '../../hardware/fit/gemm.ts'
 import { fitOwnNarrow, narrowBounds, ownNarrowRatios } from '../../hardware/fit/narrow.ts'
 import { plainRatios } from '../../hardware/fit/plain.ts'
@@ -15,6 +15,8 @@ import {
   collectiveFitting,
   type Fits,
   gemmFitting,
+  halfOf,
+  halfOfProduct,
   machineOf,
   modelOf,
   narrowFitting,
@@ -63,9 +65,6 @@ function figure(
 
 const join = <Row>(rows: readonly Row[], ratios: readonly number[], groupOf: (row: Row) => string): Part[] =>
   rows.map((row, i) => ({ ratio: ratios[i] as number, group: groupOf(row) }))
-
-const halfOfProduct = ({ m, n, k }: GemmRow) => String(hash(`${m},${n},${k}`) & 1)
-const halfOf = (row: object) => String(hash(JSON.stringify({ ...row, seconds: 0 })) & 1)
 
 const gemmCount = gemmNames.length
 const decodeCount = Object.keys(attentionBounds.decode).length
@@ -218,16 +217,21 @@ function collectiveFigures({ collectives }: Data, { unseen }: Fits): Figure[] {
 }
 
 function passFigures(passes: readonly PassRow[]): Figure[] {
-  const local = passes.filter((p) => p.file === 'decode_batch1' && p.measured.row.keys.devices === '1')
-  const encoders = passes.filter((p) => p.file === 'whole_model_latency')
+  const of = (kind: string) => passes.filter((p) => p.measured.row.kind === kind)
+  const encoders = of('bert')
   // One constant: the gap that the engine leaves before a kernel.
   const bert = { name: 'BERT, FasterTransformer', fitted: 1, target: 0.15 }
   return [
     ...figure(
       { name: 'Batch-1 decode, one device', scheme: 'machine unseen', fitted: 0, target: 0.2 },
-      passRatios(local),
+      passRatios(of('decode-batch-1')),
     ),
     ...figure({ ...bert, scheme: 'machine unseen' }, passRatios(encoders)),
     ...figure({ ...bert, scheme: 'same machine' }, passRatios(encoders, 'same')),
+    ...figure({ name: 'Vision transformers', scheme: 'machine unseen', fitted: 0 }, passRatios(of('vit'))),
+    ...figure(
+      { name: 'Serving, time per output token', scheme: 'machine unseen', fitted: 0 },
+      passRatios(of('serving')),
+    ),
   ]
 }

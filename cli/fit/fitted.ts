@@ -1,6 +1,7 @@
 // All fits of one run: the global set, and for every machine the set without it.
 import { attentionRatios, fitAttention } from '../../hardware/fit/attention.ts'
 import { collectiveRatios, fitCollectives } from '../../hardware/fit/collective.ts'
+import { hash } from '../../hardware/fit/errors.ts'
 import { fitGemm, type GemmRow, gemmRatios } from '../../hardware/fit/gemm.ts'
 import { fitNarrow, narrowRatios } from '../../hardware/fit/narrow.ts'
 import { fitPlain, type PlainRow, plainRatios } from '../../hardware/fit/plain.ts'
@@ -24,6 +25,10 @@ export function rounded<T>(value: T): T {
 
 export const machineOf = (row: { readonly machine: string }) => row.machine
 export const modelOf = (row: { readonly model: string }) => row.model
+
+/** Halves by shape, so that no shape is in both. */
+export const halfOfProduct = ({ m, n, k }: GemmRow) => String(hash(`${m},${n},${k}`) & 1)
+export const halfOf = (row: object) => String(hash(JSON.stringify({ ...row, seconds: 0 })) & 1)
 
 export const gemmFitting = {
   constants: (rows: readonly GemmRow[]) => fitGemm(rows),

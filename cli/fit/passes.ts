@@ -6,8 +6,10 @@ import type { Constants } from '../../hardware/profile.ts'
 import { casesOf, type Measured, told } from './cases.ts'
 import type { Data } from './data.ts'
 
+/** Files of whole passes of engines on GPUs. */
+const passFiles = ['decode_batch1', 'whole_model_latency', 'vit_inference', 'serving'] as const
+
 export interface PassRow {
-  readonly file: 'decode_batch1' | 'whole_model_latency'
   readonly measured: Measured
   /** Expected over measured, by constants of other machines. */
   readonly ratio: number
@@ -23,18 +25,17 @@ const gaps = Array.from({ length: 41 }, (_, i) => i * 0.25e-6)
 /** `unseen` gives the set without a machine, by its name. */
 export async function passesOf({ lines }: Data, unseen: ConstantsOf, shipped: Constants): Promise<PassRow[]> {
   const all = () => shipped
-  const local = (await casesOf(lines.decode_batch1)).filter(runs(unseen))
-  const encoders = (await casesOf(lines.whole_model_latency)).filter(runs(unseen))
-  const foreign = withGaps(encoders, nameOf, unseen)
-  const same = byGroup(encoders, nameOf, (own) => withGaps(own, halfOf, all))
+  const rows: Measured[] = []
+  for (const file of passFiles) rows.push(...(await casesOf(lines[file])).filter(runs(unseen)))
+  const isBert = ({ row }: Measured) => row.kind === 'bert'
+  const berts = rows.filter(isBert)
+  const foreign = withGaps(berts, nameOf, unseen)
+  const same = byGroup(berts, nameOf, (own) => withGaps(own, halfOf, all))
   return [
-    ...local.map((measured): PassRow => {
-      const file = 'decode_batch1'
-      return { file, measured, ratio: ratio(measured, unseen), same: ratio(measured, all) }
-    }),
-    ...encoders.map((measured, i): PassRow => {
-      return { file: 'whole_model_latency', measured, ratio: foreign[i] ?? Number.NaN, same: same[i] ?? Number.NaN }
-    }),
+    ...rows
+      .filter((r) => !isBert(r))
+      .map((measured) => ({ measured, ratio: ratio(measured, unseen), same: ratio(measured, all) })),
+    ...berts.map((measured, i) => ({ measured, ratio: foreign[i] ?? Number.NaN, same: same[i] ?? Number.NaN })),
   ]
 }
 

@@ -59,8 +59,12 @@ export function coverageTable(coverage: readonly Coverage[]): Table {
   return table(coverageColumns, coverage)
 }
 
-export function intervalTable({ operators, pass }: Intervals): Table {
-  const rows = [...Object.entries(operators), ['pass', pass] as const] as readonly (readonly [string, Interval])[]
+export function intervalTable({ operators, pass, serving }: Intervals): Table {
+  const rows = [
+    ...Object.entries(operators),
+    ['pass', pass] as const,
+    ['serving', serving] as const,
+  ] as readonly (readonly [string, Interval])[]
   return table(
     [
       { key: 'regime', title: 'regime', value: ([regime]) => regime },

@@ -56,7 +56,6 @@ const start: { decode: AttentionConstants['decode']; prefill: AttentionConstants
     softmax: 8,
     unpack: 64,
     wide: 1.1,
-    tail: 0.5,
     exposed: 1,
     settle: 5e-3,
   },

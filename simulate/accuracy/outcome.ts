@@ -1,6 +1,6 @@
 // A measured row's prediction beside its measurement: bound, expected and interval, and what the prediction says of the
 // row (its regime, its roof, its largest term).
-import { regimeOf } from '../../hardware/interval.ts'
+import { type Interval, type Intervals, type Regime as Kernels, regimeOf } from '../../hardware/interval.ts'
 import type { Machine } from '../../hardware/machine.ts'
 import type { Profile } from '../../hardware/profile.ts'
 import { operatorTime, type Time } from '../../hardware/time.ts'
@@ -36,7 +36,7 @@ export function outcomeOf(row: Case, profile: Profile): Outcome {
   if (!longest) throw new Error(`${row.kind}: expected operators, got none`)
   const [operator, time] = longest
   const kernels = regimeOf(operator, time)
-  const interval = row.whole ? profile.constants?.interval.pass : profile.constants?.interval.operators[kernels]
+  const interval = profile.constants && intervalFor(row, kernels, profile.constants.interval)
   const expected = profile.constants ? passSeconds(row.engine ?? graph, sums.device, sums.launches, 1) : sums.bound
   return {
     measured: row.seconds,
@@ -59,6 +59,11 @@ export function outcomeOf(row: Case, profile: Profile): Outcome {
 export function isWarm({ warm, operators }: Case, { cache }: Machine): boolean {
   if (warm !== 'fitting') return warm === 'all'
   return operators.reduce((sum, o) => sum + operatorBytes(o) * o.count, 0) <= (cache?.bytes ?? 0)
+}
+
+function intervalFor({ whole, kind }: Case, kernels: Kernels, { operators, pass, serving }: Intervals): Interval {
+  if (!whole) return operators[kernels]
+  return kind === 'serving' ? serving : pass
 }
 
 function regime(s: { bound: number; compute: number; memory: number; network: number }, expected: number): Regime {

@@ -32,6 +32,10 @@ describe.skipIf(absent)(`the measurements${absent ? `: skipped, since ${folder} 
   })
 })
 
+it('names the files that a folder lacks', async () => {
+  await expect(readData(import.meta.dirname)).rejects.toThrow(/expected gemm_bf16\.csv, gemm_lowp\.csv,/)
+})
+
 describe('docs/accuracy.md', () => {
   const page = readFileSync(resolve(import.meta.dirname, '../../docs/accuracy.md'), 'utf8')
 
