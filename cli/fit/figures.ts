@@ -168,8 +168,10 @@ function attentionFigures(data: Data, { unseen }: Fits): Figure[] {
   const without = new Map([...unseen].map(([machine, k]) => [machine, k.attention]))
   const foreign = ratiosBy(rows, machineOf, without, fitting)
   const halves = otherHalf(rows, machineOf, halfOf, fitting)
+  const windowed = rows.map((r) => r.kind === 'prefill' && scored(r) && r.window !== undefined && r.window < r.kv)
+  const windows = join(rows, halves, machineOf).filter((_, i) => windowed[i])
   const targets = { decode: [0.1, 0.07], prefill: [0.1, 0.05], encoder: [] } as const
-  return (['decode', 'prefill', 'encoder'] as const).flatMap((kind) => {
+  const kinds = (['decode', 'prefill', 'encoder'] as const).flatMap((kind) => {
     const fitted = kind === 'decode' ? decodeCount : prefillCount
     const chosen = (ratios: readonly number[]) =>
       join(rows, ratios, machineOf).filter((_, i) => rows[i]?.kind === kind && scored(rows[i]))
@@ -180,6 +182,8 @@ function attentionFigures(data: Data, { unseen }: Fits): Figure[] {
       ...figure({ ...base, scheme: 'same machine', ...(ofSame && { target: ofSame }) }, chosen(halves)),
     ]
   })
+  const name = 'Prefill attention over 1 ms, sliding windows only'
+  return [...kinds, ...figure({ name, scheme: 'same machine', fitted: prefillCount }, windows)]
 }
 
 function narrowFigures({ fp8 }: Data, { graph, unseen }: Fits): Figure[] {

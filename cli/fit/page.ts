@@ -97,9 +97,9 @@ function missed(figures: readonly Figure[]): string[] {
 /** What is known of the causes. */
 const why: Readonly<Record<string, string>> = {
   'Prefill attention over 1 ms, vLLM, same machine':
-    ' Sliding windows are 21 % off, and one set of constants stands for two libraries on the L40S (FlashAttention 2 in 16 bits, FlashInfer in 8).',
+    ' Sliding windows are the worst of it (see their line), and one set of constants stands for two libraries on the L40S (FlashAttention 2 in 16 bits, FlashInfer in 8).',
   'BERT, FasterTransformer, machine unseen':
-    ' The T4 holds less of its clock under 70 W than the power law of later processes says, and TF32 kernels on the A100 are slower than their operands explain.',
+    ' The gap that its engine leaves before a kernel is not the same on both machines (it suits each when fitted on half of its own rows), and TF32 kernels on the A100 are slower than their operands explain.',
 }
 
 function ablation(rows: readonly Ablation[]): string[] {
