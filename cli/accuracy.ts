@@ -114,7 +114,7 @@ async function tell(row: Case, profileFor: ProfileFor, probed: Probed | undefine
 
 const machines = new Map<string, Promise<Machine>>()
 
-function machineOf(spelling: string): Promise<Machine> {
+export function machineOf(spelling: string): Promise<Machine> {
   let machine = machines.get(spelling)
   if (!machine) {
     if (machineName(spelling) === undefined) throw new Unmappable(`machine: '${spelling}' is not known`)
@@ -132,8 +132,15 @@ interface Probed {
 
 /** The machines that a file of probes calibrates. */
 async function readProbes(path: string): Promise<Probed> {
+  const rows = await probesOf(path)
+  const keys = new Set([...rows].flatMap(([machine, own]) => own.map((row) => probeKey(row, machine.name) ?? '')))
+  const constants = new Map([...rows].map(([machine, own]) => [machine.name, probedConstants(machine, own)]))
+  return { constants, keys }
+}
+
+/** Probes by machine: every row of the file has to be one. */
+export async function probesOf(path: string): Promise<ReadonlyMap<Machine, readonly Case[]>> {
   const rows = new Map<Machine, Case[]>()
-  const keys = new Set<string>()
   for await (const measured of measuredRows(path)) {
     if ('why' in measured) throw new FileError(`${measured.row}: ${measured.why}`)
     try {
@@ -141,14 +148,12 @@ async function readProbes(path: string): Promise<Probed> {
       const key = probeKey(measured.of, machine.name)
       if (key === undefined) throw new BadField(`expected a product in bf16 or fp16, got a row of ${measured.of.kind}`)
       rows.set(machine, [...(rows.get(machine) ?? []), measured.of])
-      keys.add(key)
     } catch (error) {
       if (!(error instanceof Unmappable || error instanceof BadField)) throw error
       throw new FileError(`${measured.row}: ${error.message}`)
     }
   }
-  const constants = new Map([...rows].map(([machine, own]) => [machine.name, probedConstants(machine, own)]))
-  return { constants, keys }
+  return rows
 }
 
 function profiles(calibration: Calibration, probed: Probed | undefined): ProfileFor {

@@ -55,7 +55,7 @@ export function queryCommand<On>(name: string, machines: { readonly means: strin
     .option('--with <method[:k=v,...]>', 'a method of `memwall list methods`; repeatable', each('--with'))
     .option(
       '--calibration <set>',
-      'constants behind `expected`: none, global or measured (default: global)',
+      'constants behind `expected`: none, global or measured (default: measured where the machine was calibrated, else global)',
       choice('--calibration', calibrations),
     )
     .optionsGroup('Output:')

@@ -8,6 +8,7 @@ import type { Architecture } from '../model/architecture.ts'
 import { loadModel, modelName, modelNames } from '../model/catalog.ts'
 import { loadConfig } from '../model/import/read.ts'
 import { FileError, fileReason, UsageError } from './errors.ts'
+import { localPath } from './local.ts'
 
 /** A config of a model or a machine is some kilobytes; what is larger is something else (a checkpoint). */
 const largest = 16 * 2 ** 20
@@ -27,11 +28,7 @@ export async function loadModelArgument(text: string): Promise<Architecture> {
 
 /** The machine that a name, an alias or a JSON file stands for. */
 export async function loadMachineArgument(text: string): Promise<Machine> {
-  if (text === 'local') {
-    throw new UsageError(
-      'local: nothing was calibrated on this machine yet; expected a machine of `memwall list machines` or a JSON file',
-    )
-  }
+  if (text === 'local') return localMachine()
   if (machineName(text) !== undefined && (!looksLikePath(text) || statOf(text) === undefined)) return loadMachine(text)
   const path = fileOf(text)
   if (path === undefined) {
@@ -41,6 +38,19 @@ export async function loadMachineArgument(text: string): Promise<Machine> {
   const { parseMachine } = await import('../hardware/validate.ts')
   const json = await readJson(path)
   return await inFile(() => parseMachine(json, path))
+}
+
+/** The machine that `memwall calibrate` left. */
+async function localMachine(): Promise<Machine> {
+  const path = localPath()
+  if (statOf(path) === undefined) {
+    throw new UsageError(
+      'local: nothing was calibrated yet; expected `memwall calibrate` first, a machine of `memwall list machines` or a JSON file',
+    )
+  }
+  const { parseMachine } = await import('../hardware/validate.ts')
+  const json = await readJson(path)
+  return inFile(() => parseMachine(json, path))
 }
 
 function looksLikePath(text: string): boolean {

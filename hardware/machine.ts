@@ -1,6 +1,7 @@
 // A machine is its datasheet: what it holds, what it moves, what it computes. Dense peaks, SI units, a source for every
 // number. What was measured on a machine, or fitted, is a profile and not here.
 import type { Unit } from '../model/format.ts'
+import type { GemmConstants } from './gemm-time.ts'
 
 export const machineKinds = ['gpu', 'cpu', 'tpu', 'accelerator'] as const
 
@@ -52,6 +53,13 @@ export interface Machine {
   /** By path of the number above (`memory.bandwidth`), codes of `sources.json` or plain words; else `unverified`. */
   readonly sources: Readonly<Record<string, string>>
   readonly notes?: readonly string[]
+  /** In a user's file: what probes of this very machine made of the constants. The shipped machines have none. */
+  readonly calibrated?: {
+    readonly gemm: GemmConstants
+    /** Rows that were measured, and how. */
+    readonly probes: number
+    readonly protocol: string
+  }
 }
 
 /** One number of a machine. */

@@ -47,16 +47,40 @@ const constantsOf: Readonly<Record<Basis, Constants>> = {
 
 const profiles: Readonly<Record<Basis, WeakMap<Machine, Profile>>> = { graph: new WeakMap(), profiler: new WeakMap() }
 
+/** What is known best of a machine: its own measurements, else those of all. */
+export function bestCalibration(machine: Machine): Calibration {
+  return machine.calibrated ? 'measured' : 'global'
+}
+
 /** The machine with the constants of the calibration asked for. Throws RangeError where nothing was measured. */
-export function profileOf(machine: Machine, calibration: Calibration = 'global', basis: Basis = 'graph'): Profile {
-  if (calibration === 'measured') {
-    throw new RangeError(`calibration: nothing was measured on ${machine.name}; expected global or none`)
-  }
+export function profileOf(
+  machine: Machine,
+  calibration: Calibration = bestCalibration(machine),
+  basis: Basis = 'graph',
+): Profile {
+  if (calibration === 'measured') return measuredProfile(machine, basis)
   if (calibration === 'none') return { machine, calibration }
   let profile = profiles[basis].get(machine)
   if (!profile) {
     profile = { machine, constants: constantsOf[basis], calibration }
     profiles[basis].set(machine, profile)
+  }
+  return profile
+}
+
+const measured = new WeakMap<Machine, Profile>()
+
+function measuredProfile(machine: Machine, basis: Basis): Profile {
+  const { calibrated } = machine
+  if (!calibrated || basis !== 'graph') {
+    throw new RangeError(
+      `calibration: nothing was measured on ${machine.name}; expected global or none, or a machine from \`memwall calibrate\``,
+    )
+  }
+  let profile = measured.get(machine)
+  if (!profile) {
+    profile = { machine, constants: { ...globalConstants, gemm: calibrated.gemm }, calibration: 'measured' }
+    measured.set(machine, profile)
   }
   return profile
 }

@@ -2,6 +2,7 @@
 // by tests, so only code that reads users' files should load this file, and with it valibot.
 import * as v from 'valibot'
 import { type Unit, units } from '../model/format.ts'
+import { type GemmConstants, gemmBounds } from './gemm-time.ts'
 import { type Machine, machineKinds } from './machine.ts'
 
 const text = v.pipe(
@@ -18,6 +19,17 @@ const perClock = quantity('operations per clock')
 const link = object({ kind: text, bandwidth, devices: v.optional(quantity('devices')) })
 const peak = v.optional(flops)
 const peaks = Object.fromEntries(units.map((unit) => [unit, peak])) as Record<Unit, typeof peak>
+
+const calibrated = object({
+  gemm: object(
+    Object.fromEntries(Object.keys(gemmBounds).map((name) => [name, quantity(`its unit (${name})`)])) as Record<
+      keyof GemmConstants,
+      ReturnType<typeof quantity>
+    >,
+  ),
+  probes: quantity('rows'),
+  protocol: text,
+})
 
 const schema = object({
   name: text,
@@ -48,6 +60,7 @@ const schema = object({
     v.record(text, text, (issue) => `expected an object, got ${issue.received}`),
     {},
   ),
+  calibrated: v.optional(calibrated),
   /** What `show machine --json` adds: derived from the rest. */
   figures: v.optional(v.unknown()),
   notes: v.optional(v.array(text, (issue) => `expected a list of strings, got ${issue.received}`)),

@@ -1,4 +1,5 @@
 // A few products measured on a machine, which adjust its constants; the others stay those of all machines.
+import type { GemmRow } from '../../hardware/fit/gemm.ts'
 import { fitProbes } from '../../hardware/fit/probes.ts'
 import { type GemmFacts, gemmFacts } from '../../hardware/gemm-time.ts'
 import type { Machine } from '../../hardware/machine.ts'
@@ -18,8 +19,8 @@ export function probeKey(row: Case, machine: string): string | undefined {
   return `${machine} ${o.unit} ${m} ${n} ${k}`
 }
 
-/** The constants of a machine after its probes. Throws BadField where a probe is no product in 16 bits. */
-export function probedConstants(machine: Machine, probes: readonly Case[]): Constants {
+/** Probes as the rows of a fit. Throws BadField where one is no product in 16 bits. */
+export function probeRows(machine: Machine, probes: readonly Case[]): GemmRow[] {
   const known = new Map<Unit, GemmFacts>()
   const factsOf = (unit: Unit) => {
     const facts = known.get(unit) ?? gemmFacts(machine, unit)
@@ -27,7 +28,7 @@ export function probedConstants(machine: Machine, probes: readonly Case[]): Cons
     known.set(unit, facts)
     return facts
   }
-  const rows = probes.map((row) => {
+  return probes.map((row) => {
     const [o] = row.operators
     if (row.kind !== 'gemm' || o?.shape.kind !== 'gemm') {
       throw new BadField(`expected products in bf16 or fp16, got a row of ${row.kind}`)
@@ -37,5 +38,9 @@ export function probedConstants(machine: Machine, probes: readonly Case[]): Cons
     const weights = matrices * n * k * element
     return { machine: machine.name, facts, m, n, k, matrices, weights, activation: element, measured: row.seconds }
   })
-  return { ...globalConstants, gemm: fitProbes(rows, globalConstants.gemm) }
+}
+
+/** The constants of a machine after its probes. Throws BadField as above. */
+export function probedConstants(machine: Machine, probes: readonly Case[]): Constants {
+  return { ...globalConstants, gemm: fitProbes(probeRows(machine, probes), globalConstants.gemm) }
 }
