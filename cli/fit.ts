@@ -3,6 +3,7 @@
 // them. `npm run fit -- DATA`; not a command of the product, which ships the result.
 import { createHash } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
+import shipped from '../hardware/constants.json' with { type: 'json' }
 import type { Intervals } from '../hardware/interval.ts'
 import { Command, CommanderError } from './commander.ts'
 import { describeError, exitCode } from './errors.ts'
@@ -67,7 +68,8 @@ async function main(folder: string, { out, docs, date, ablation }: Options): Pro
   const outcomes = await outcomesOf(data, sets)
   const intervals = rounded(intervalsOf(outcomes, passes))
   const coverage = coverageOf(outcomes, passes, intervals)
-  const constants = constantsFile(data, fits, intervals, figures, coverage, date)
+  const day = date ?? dayOf(data)
+  const constants = constantsFile(data, fits, intervals, figures, coverage, day)
   writeWhole(out, constants)
   for (const table of [figureTable(figures), coverageTable(coverage), intervalTable(intervals)]) {
     process.stdout.write(`${await text(table, width, noStyles)}\n`)
@@ -75,20 +77,25 @@ async function main(folder: string, { out, docs, date, ablation }: Options): Pro
   const terms = ablation ? ablations(data, fits, say) : []
   if (ablation) process.stdout.write(await text(ablationTable(terms), width, noStyles))
   if (docs !== undefined) {
-    const day = date ?? data.date
     writeWhole(docs, accuracyPage({ data, date: day, fits, figures, coverage, intervals, ablation: terms }))
   }
   say(`done; constants ${createHash('sha256').update(constants).digest('hex').slice(0, 12)}`)
 }
 
+/** The day of the newest file; of data that is already known, the day that was recorded, whatever a copy's clock says. */
+function dayOf({ hashes, date }: Data): string {
+  const { data, date: recorded } = shipped.fit
+  return JSON.stringify(data) === JSON.stringify(hashes) ? recorded : date
+}
+
 /** The committed file: constants, and what they were fitted on and how wrong they are. */
 function constantsFile(
-  { hashes, date: newest, ...data }: Data,
+  { hashes, ...data }: Data,
   { graph, profiler }: Fits,
   interval: Intervals,
   figures: readonly Figure[],
   coverage: readonly Coverage[],
-  date = newest,
+  date: string,
 ): string {
   const [whole] = coverage
   const fit = {

@@ -6,7 +6,7 @@ import type { Constants, Profile } from '../../hardware/profile.ts'
 import { type Case, Unmappable } from '../../simulate/accuracy/case.ts'
 import { fileKind } from '../../simulate/accuracy/kinds.ts'
 import { outcomeOf } from '../../simulate/accuracy/outcome.ts'
-import type { Line } from './csv.ts'
+import type { Line } from './data.ts'
 
 export interface Measured {
   readonly row: Case

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { parse } from 'csv-parse/sync'
 import { loadMachine } from '../../hardware/catalog.ts'
 import type { AttentionRow } from '../../hardware/fit/attention.ts'
 import type { CollectiveRow } from '../../hardware/fit/collective.ts'
@@ -13,7 +14,8 @@ import type { Machine } from '../../hardware/machine.ts'
 import { linkFor, wireBytes } from '../../hardware/time.ts'
 import type { Unit } from '../../model/format.ts'
 import { UsageError } from '../errors.ts'
-import { type Line, readCsv } from './csv.ts'
+
+export type Line = Readonly<Record<string, string>>
 
 /** What is read of the folder; only those marked are needed to fit. */
 export const files = {
@@ -77,7 +79,7 @@ export async function readData(folder: string): Promise<Data> {
     if (!existsSync(path)) continue
     const content = readFileSync(path)
     hashes[`${name}.csv`] = createHash('sha256').update(content).digest('hex')
-    lines[name] = readCsv(content.toString('utf8'))
+    lines[name] = parse(content, { columns: true, bom: true, skip_empty_lines: true }) as Line[]
     newest = Math.max(newest, statSync(path).mtimeMs)
   }
   const machines = await machinesOf(names.filter((n) => files[n] === 'fitted').flatMap((n) => lines[n]))

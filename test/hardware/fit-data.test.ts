@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { readCsv } from '../../cli/fit/csv.ts'
 import { readData } from '../../cli/fit/data.ts'
 import constantsFile from '../../hardware/constants.json' with { type: 'json' }
 import { attentionRatios, scored } from '../../hardware/fit/attention.ts'
@@ -48,16 +47,5 @@ describe('docs/accuracy.md', () => {
     for (const [name, value] of Object.entries(constantsFile.constants.gemm)) {
       expect(page).toContain(`| graph | gemm.${name} | ${value} |`)
     }
-  })
-})
-
-describe('comma-separated rows', () => {
-  it('read quotes, line ends and empty cells', () => {
-    expect(readCsv('a,b\r\n1,"x, ""y"""\r\n,\r\n\n3,"4\n5"')).toEqual([
-      { a: '1', b: 'x, "y"' },
-      { a: '', b: '' },
-      { a: '3', b: '4\n5' },
-    ])
-    expect(readCsv('')).toEqual([])
   })
 })
