@@ -1,5 +1,6 @@
 // The answer to a what-if question, with the keys that `predict --json` prints. Seconds, bytes, FLOPs, tokens; figures
 // are one device's, and null stands where a figure does not apply.
+import { type Intervals, intervalOf } from '../hardware/interval.ts'
 import { type Calibration, profileOf } from '../hardware/profile.ts'
 import { type Limit, peak, type Term, vectorPeak } from '../hardware/time.ts'
 import type { Architecture } from '../model/architecture.ts'
@@ -25,6 +26,8 @@ export interface OperatorAnswer {
   readonly bytes: Bytes
   readonly bound_s: number
   readonly expected_s: number
+  /** 90 % interval of this operator's time; those of operators do not add up to the pass's. */
+  readonly interval_s: readonly [number, number]
   readonly limit: Limit
   readonly term: Term
   readonly unit: Unit
@@ -151,7 +154,7 @@ function answer(r: Resolved): Prediction {
     limit: e.limit,
     arithmetic: { unit: activations.unit, peak: rate, ridge: rate / machine.memory.bandwidth },
     memory,
-    operators: e.rows.map(operatorAnswer),
+    operators: e.rows.map((row) => operatorAnswer(row, profile.constants?.interval)),
     total: generation === undefined ? null : { bound_s: generation.bound, expected_s: generation.expected },
     baseline: null,
     speedup: null,
@@ -194,7 +197,8 @@ function throughput({ phase, batch, context }: Resolved, round: Round, e: Estima
   return (batch * tokens) / e.expected
 }
 
-function operatorAnswer({ operator, step, time, instances }: Row): OperatorAnswer {
+function operatorAnswer({ operator, step, time, instances }: Row, intervals: Intervals | undefined): OperatorAnswer {
+  const [low, high] = intervals ? intervalOf(operator, time, intervals) : [time.expected, time.expected]
   return {
     name: operator.name,
     kind: operator.shape.kind,
@@ -206,6 +210,7 @@ function operatorAnswer({ operator, step, time, instances }: Row): OperatorAnswe
     bytes: addBytes(noBytes(), operator, step.times),
     bound_s: time.bound * instances,
     expected_s: time.expected * instances,
+    interval_s: [low * instances, high * instances],
     limit: time.limit,
     term: time.term,
     unit: operator.unit,
