@@ -30,6 +30,8 @@ export interface Intervals {
   readonly pass: Interval
   /** Of the time per token of a serving engine, whose queues and batches are in no pass. */
   readonly serving: Interval
+  /** Of prompts read by llama.cpp, whose kernels are not tuned to every machine's matrix units. */
+  readonly untuned: Interval
 }
 
 /** Seconds below which latencies are most of an attention kernel's time, of few queries and of many. */

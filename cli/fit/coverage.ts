@@ -60,11 +60,13 @@ function outcome(measured: Measured, sets: Sets): Outcome[] {
 export function intervalsOf(outcomes: readonly Outcome[], passes: readonly PassRow[]): Intervals {
   const whole = passes.map((p) => ({ ratio: 1 / p.ratio, regime: kindOf(p), machine: p.measured.machine.name }))
   const operators = regimeIntervals(regimes, outcomes)
-  return { operators, ...regimeIntervals(['pass', 'serving'], whole) }
+  return { operators, ...regimeIntervals(['pass', 'serving', 'untuned'], whole) }
 }
 
-function kindOf({ measured }: PassRow): 'pass' | 'serving' {
-  return measured.row.kind === 'serving' ? 'serving' : 'pass'
+function kindOf({ measured }: PassRow): 'pass' | 'serving' | 'untuned' {
+  const { kind } = measured.row
+  if (kind === 'llama.cpp-prefill') return 'untuned'
+  return kind === 'serving' ? 'serving' : 'pass'
 }
 
 export interface Coverage {

@@ -33,6 +33,7 @@ export const files = {
   whole_model_latency: 'scored',
   vit_inference: 'scored',
   serving: 'scored',
+  llamacpp_strix_halo: 'scored',
 } as const
 export type FileName = keyof typeof files
 

@@ -237,5 +237,7 @@ function passFigures(passes: readonly PassRow[]): Figure[] {
       { name: 'Serving, time per output token', scheme: 'machine unseen', fitted: 0 },
       passRatios(of('serving')),
     ),
+    ...figure({ name: 'llama.cpp decode', scheme: 'machine unseen', fitted: 0 }, passRatios(of('llama.cpp-decode'))),
+    ...figure({ name: 'llama.cpp prefill', scheme: 'machine unseen', fitted: 0 }, passRatios(of('llama.cpp-prefill'))),
   ]
 }

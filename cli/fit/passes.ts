@@ -7,7 +7,7 @@ import { casesOf, type Measured, told } from './cases.ts'
 import type { Data } from './data.ts'
 
 /** Files of whole passes of engines on GPUs. */
-const passFiles = ['decode_batch1', 'whole_model_latency', 'vit_inference', 'serving'] as const
+const passFiles = ['decode_batch1', 'whole_model_latency', 'vit_inference', 'serving', 'llamacpp_strix_halo'] as const
 
 export interface PassRow {
   readonly measured: Measured

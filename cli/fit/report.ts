@@ -59,11 +59,12 @@ export function coverageTable(coverage: readonly Coverage[]): Table {
   return table(coverageColumns, coverage)
 }
 
-export function intervalTable({ operators, pass, serving }: Intervals): Table {
+export function intervalTable({ operators, pass, serving, untuned }: Intervals): Table {
   const rows = [
     ...Object.entries(operators),
     ['pass', pass] as const,
     ['serving', serving] as const,
+    ['llama.cpp prefill', untuned] as const,
   ] as readonly (readonly [string, Interval])[]
   return table(
     [

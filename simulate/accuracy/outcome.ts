@@ -61,8 +61,13 @@ export function isWarm({ warm, operators }: Case, { cache }: Machine): boolean {
   return operators.reduce((sum, o) => sum + operatorBytes(o) * o.count, 0) <= (cache?.bytes ?? 0)
 }
 
-function intervalFor({ whole, kind }: Case, kernels: Kernels, { operators, pass, serving }: Intervals): Interval {
+function intervalFor(
+  { whole, kind }: Case,
+  kernels: Kernels,
+  { operators, pass, serving, untuned }: Intervals,
+): Interval {
   if (!whole) return operators[kernels]
+  if (kind === 'llama.cpp-prefill') return untuned
   return kind === 'serving' ? serving : pass
 }
 
