@@ -1,4 +1,5 @@
 // What `memwall accuracy` answers: files of measurements, predicted and scored.
+import { existsSync, realpathSync } from 'node:fs'
 import { loadMachine, machineName } from '../hardware/catalog.ts'
 import type { Machine } from '../hardware/machine.ts'
 import { type Calibration, type Constants, type Profile, profileOf } from '../hardware/profile.ts'
@@ -91,8 +92,14 @@ function checkKeys(keys: readonly string[]): void {
   if (twice !== undefined) throw new UsageError(`--group-by: expected different keys, got ${twice} twice`)
 }
 
+/** A path through links, where something is there. */
+function realPath(path: string): string {
+  return existsSync(path) ? realpathSync(path) : path
+}
+
 function checkDistinct(files: readonly string[]): void {
-  const twice = files.find((file, i) => files.indexOf(file) !== i)
+  const real = files.map(realPath)
+  const twice = files.find((_, i) => real.indexOf(real[i] ?? '') !== i)
   if (twice !== undefined)
     throw new UsageError(`expected different files, got ${twice} twice: its rows would count twice`)
 }

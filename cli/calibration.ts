@@ -17,8 +17,10 @@ import { writeWhole } from './output.ts'
 import { type Column, table } from './table.ts'
 import { digits } from './units.ts'
 
-/** Fewer rows say too little of six constants, whatever holds them. */
+/** Fewer shapes say too little of six constants, whatever holds them. */
 const fewest = 4
+/** Mean error after calibration from which the rows are no products of this machine as stated. */
+const worst = 0.3
 
 interface Adjusted {
   readonly constant: keyof GemmConstants
@@ -37,6 +39,10 @@ const columns: readonly Column<Adjusted>[] = [
   { key: 'measured', title: 'this one', value: (a) => a.measured, text: (a) => shown(a.measured), align: 'right' },
 ]
 
+function percent(share: number): string {
+  return `${digits(100 * share)} %`
+}
+
 /** Calibrates the machine of the probes in `from` and writes it to `to`, or as `local`. Throws FileError. */
 export async function calibrationAnswer(from: string, to: string | undefined): Promise<Answer> {
   const [machine, probes] = onlyMachine(await probesOf(from), from)
@@ -45,6 +51,12 @@ export async function calibrationAnswer(from: string, to: string | undefined): P
   const error = {
     before: errorsOf(gemmRatios(rows, globalConstants.gemm)),
     after: errorsOf(gemmRatios(rows, gemm)),
+  }
+  if (error.after.mape > worst) {
+    const [off, most] = [percent(error.after.mape), percent(worst)]
+    throw new FileError(
+      `${from}: expected products within ${most} of what ${machine.name} can do, got ${off} off; are the times microseconds, with cold weights?`,
+    )
   }
   const path = to ?? localPath()
   const protocol = `products of ${from}, as stated there; held to the constants of all machines`
@@ -58,7 +70,6 @@ export async function calibrationAnswer(from: string, to: string | undefined): P
     global: globalConstants.gemm[constant],
     measured: gemm[constant],
   }))
-  const percent = (share: number) => `${digits(100 * share)} %`
   const ledger = table(columns, adjusted)
   return {
     json: { machine: machine.name, file: path, probes: probes.length, error, constants: adjusted },
@@ -90,8 +101,7 @@ function onlyMachine(rows: ReadonlyMap<Machine, readonly Case[]>, from: string):
   if (!first) throw new FileError(`${from}: expected products measured on a machine, got none`)
   if (second)
     throw new FileError(`${from}: expected the products of one machine, got ${first[0].name} and ${second[0].name}`)
-  if (first[1].length < fewest) {
-    throw new FileError(`${from}: expected at least ${fewest} products, got ${first[1].length}`)
-  }
+  const shapes = new Set(first[1].map((row) => JSON.stringify(row.operators[0]?.shape))).size
+  if (shapes < fewest) throw new FileError(`${from}: expected at least ${fewest} shapes of products, got ${shapes}`)
   return first
 }

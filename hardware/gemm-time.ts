@@ -22,6 +22,8 @@ export interface GemmFacts {
   readonly process: number
   /** Rate over what the same unit does where sums are narrower: consumer cards halve it, and fetch operands half as often. */
   readonly pace: number
+  /** Whether the peak is that of the vector units. */
+  readonly vector: boolean
 }
 
 export interface GemmConstants {
@@ -49,7 +51,7 @@ export interface GemmConstants {
   readonly energy: number
   /** Seconds that full clocks outlast before the power limit holds. */
   readonly heat: number
-  /** What asynchronous engines (4096 operations per clock and more) leave of feed, write, tail, and of cache time. */
+  /** What asynchronous engines (more than 3000 operations per clock) leave of feed, write, tail, and of cache time. */
   readonly asynchronous: number
 }
 
@@ -131,7 +133,16 @@ export function gemmFacts(machine: Machine, unit: Unit): GemmFacts | undefined {
     power: machine.power ?? Number.POSITIVE_INFINITY,
     process: (machine.year ?? 2020) < 2020 ? older : 1,
     pace: paceOf(machine, unit, peak),
+    vector: onVectorUnits(machine, unit, peak),
   }
+}
+
+/** Whether the peak is that of the vector units: no matrix unit prescribes the rows of a tile. */
+function onVectorUnits({ kind, vector }: Machine, unit: Unit, peak: number): boolean {
+  const own = unit === 'fp16' ? (vector.fp16 ?? vector.fp32) : vector.fp32
+  if (own === undefined) return false
+  // A processor's vector units take two halves in the place of a single.
+  return peak <= (kind === 'cpu' ? 2.1 : 1.05) * own
 }
 
 /** Bits of an operand of the matrix units. */
@@ -244,8 +255,9 @@ export function gemmTime(
   const { units } = model.facts
   const perWeight = weights / (matrices * n * k)
   const parts = matrices * m * n * model.reduce
-  // Kernels that unpack stored weights have tiles of few rows; libraries' dense kernels measure as if they had none.
-  const packed = perWeight < activation
+  // Kernels that unpack stored weights, or run on vector units, have tiles of few rows; libraries' dense kernels on matrix
+  // units measure as if they had none.
+  const packed = perWeight < activation || model.facts.vector
   const first = packed && m <= 16 ? 0 : packed && m <= 32 ? 2 : m <= 64 ? 4 : 5
   const last = packed && m <= 16 ? 2 : packed && m <= 32 ? 4 : m <= 64 ? 7 : m <= 128 ? 10 : 11
   let best = Number.POSITIVE_INFINITY

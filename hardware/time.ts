@@ -233,7 +233,7 @@ function productTime(
   const element = Math.max(0.5, Math.min(4, activations / (matrices * m * k)))
   const model = productModel(kernels, o.unit)
   const product = gemmTime(model, m, n, k, matrices, operand, element, bytes, parts)
-  if (codes > 0 && m <= fewRows) {
+  if (model.facts.vector ? m <= rowsOfVectors : codes > 0 && m <= fewRows) {
     const rows = unpackedSeconds(model, m * n * k * matrices, codes, bytes, kernels.machine)
     if (rows < product) return { expected: rows, term: parts.launch > rows / 2 ? 'launch' : 'memory' }
   }
@@ -241,12 +241,14 @@ function productTime(
   return { expected, term: productTerm(parts) }
 }
 
-/** Rows up to which kernels for stored codes multiply on the vector units, as they unpack, and leave tiles alone. */
+/** Rows up to which kernels that unpack codes do so, and multiply, on the vector units, and leave tiles alone. */
 const fewRows = 4
+/** The same where there are only vector units: the rows of the smallest tile. */
+const rowsOfVectors = 16
 /** Vector operations that unpack a code. */
 const unpacking = 2
 
-/** Seconds of such a kernel: its launch, and memory and vector units overlapping as in a product. */
+/** Seconds of such a kernel (`codes` may be 0): its launch, and memory and vector units overlapping as in a product. */
 function unpackedSeconds(model: GemmModel, products: number, codes: number, bytes: number, machine: Machine): number {
   const vector = (2 * products + unpacking * codes) / (vectorPeak(machine) ?? Number.POSITIVE_INFINITY)
   const memory = bytes * model.memory

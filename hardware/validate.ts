@@ -22,9 +22,9 @@ const peaks = Object.fromEntries(units.map((unit) => [unit, peak])) as Record<Un
 
 const calibrated = object({
   gemm: object(
-    Object.fromEntries(Object.keys(gemmBounds).map((name) => [name, quantity(`its unit (${name})`)])) as Record<
+    Object.fromEntries(Object.keys(gemmBounds).map((name) => [name, within(name as keyof GemmConstants)])) as Record<
       keyof GemmConstants,
-      ReturnType<typeof quantity>
+      ReturnType<typeof within>
     >,
   ),
   probes: quantity('rows'),
@@ -86,6 +86,15 @@ function where(issue: v.BaseIssue<unknown>): string {
 
 function quantity(unit: string) {
   return v.custom<number>(isPositive, (issue) => `expected a positive number of ${unit}, got ${issue.received}`)
+}
+
+/** A constant that a fit could have found. */
+function within(name: keyof GemmConstants) {
+  const [low, high] = gemmBounds[name]
+  return v.custom<number>(
+    (value) => typeof value === 'number' && value >= low && value <= high,
+    (issue) => `expected a number from ${low} to ${high}, got ${issue.received}`,
+  )
 }
 
 function isPositive(value: unknown): boolean {

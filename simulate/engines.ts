@@ -11,7 +11,7 @@ export const eager: Engine = { ...none, name: 'eager', host: 25e-6 }
 export const vllmEager: Engine = { ...none, name: 'vllm eager', host: 165e-6 }
 
 /**
- * C++ that launches kernels on a stream. One number, fitted to the 81 rows of FasterTransformer's BERT: 12.6 % MAPE; with
- * the rows of one machine left out it is 2.25 to 4.75 µs, and theirs are 15.7 (A100) and 15.8 % (T4).
+ * C++ that launches kernels on a stream. One number, fitted to the 81 rows of FasterTransformer's BERT; with one machine
+ * left out it is 2.25 to 4.75 µs. docs/accuracy.md has the errors.
  */
 export const fasterTransformer: Engine = { ...none, name: 'FasterTransformer', kernel: 2.75e-6 }

@@ -47,7 +47,7 @@ export function number(line: Line, column: string): number {
   const text = line[column] ?? ''
   if (text.trim() === '') throw new Unmappable(`${column}: the row states none`)
   const value = Number(text)
-  if (!Number.isFinite(value)) throw new BadField(`${column}: expected a number, got '${text}'`)
+  if (!(Math.abs(value) < 1e12)) throw new BadField(`${column}: expected a number under 1e12, got '${text}'`)
   return value
 }
 
@@ -61,8 +61,10 @@ export function count(line: Line, column: string): number {
 /** What was measured: a number above zero. Throws BadField. */
 export function measured(line: Line, column: string): number {
   const value = Number(line[column] || Number.NaN)
-  if (value > 0 && Number.isFinite(value)) return value
-  throw new BadField(`${column}: expected a number above 0, got ${line[column] ? `'${line[column]}'` : 'nothing'}`)
+  if (value > 1e-12 && value < 1e12) return value
+  throw new BadField(
+    `${column}: expected a number above 0 (and under 1e12), got ${line[column] ? `'${line[column]}'` : 'nothing'}`,
+  )
 }
 
 const micro = 1e-6

@@ -13,6 +13,13 @@ interface Stored {
 /** 128 × 128 weights to one fp32 scale. */
 export const blocks: Format = { ...format('fp8'), name: 'fp8_block', group: 128 * 128, groupBits: 32 }
 
+/** 16-bit formats by their longer names. */
+function spelledOut(dtype: string): string {
+  const name = dtype.trim().toLowerCase()
+  if (name === 'bfloat16') return 'bf16'
+  return name === 'half' || name === 'float16' ? 'fp16' : name
+}
+
 const products: Readonly<Record<string, Stored>> = {
   bf16: { weights: format('bf16'), activations: 'bf16' },
   fp16: { weights: format('fp16'), activations: 'fp16' },
@@ -33,8 +40,9 @@ export function productOf(m: number, n: number, k: number, weights: Format, acti
 
 export function product(line: Line): Case {
   const [m, n, k] = [count(line, 'm'), count(line, 'n'), count(line, 'k')]
-  const { dtype = '', framework = '', version = '', kernel = '' } = line
-  const stored = products[dtype]
+  const { framework = '', version = '', kernel = '' } = line
+  const dtype = spelledOut(line.dtype ?? '')
+  const stored = Object.hasOwn(products, dtype) ? products[dtype] : undefined
   if (!stored) throw new Unmappable(`dtype: '${dtype}' is not known (${Object.keys(products).join(', ')})`)
   return {
     ...timed(line),

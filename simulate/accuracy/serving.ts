@@ -27,7 +27,10 @@ export function layoutOf(line: Line, routed: boolean): Parallel {
   const [tensor, expert, cut] = [count(line, 'tp_size'), ways(line, 'moe_ep_size'), ways(line, 'moe_tp_size')]
   const pipeline = ways(line, 'pp_size')
   const data = ways(line, 'attention_dp_size')
-  const devices = expert > 1 && expert === cut && tensor * data === expert * cut ? expert : tensor * data
+  const both = expert > 1 && expert === cut && tensor * data === expert * cut
+  // Attention copies that are counted once more among the experts' ways (16 where their id says tp4 ep4 of four devices).
+  const twice = data > 1 && tensor === data && expert === tensor * data
+  const devices = both ? expert : twice ? data : tensor * data
   if (!routed) return { tensor: devices / data, expert: 1, pipeline }
   if (data > 1) return { tensor: 1, expert: devices, pipeline }
   return { tensor: devices, expert: Math.min(expert, devices), pipeline }

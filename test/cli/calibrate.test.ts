@@ -63,11 +63,16 @@ describe('calibrate --from', () => {
       [...measured.slice(0, 6), 'a100_sxm,gemm,bf16,1,4096,8192,40,40,40'],
       /one machine, got h200 and a100-80gb-sxm/,
     ],
-    ['three rows', measured.slice(0, 4), /at least 4 products, got 3/],
+    ['three rows', measured.slice(0, 4), /at least 4 shapes of products, got 3/],
     [
       'a machine that is not known',
       [...measured.slice(0, 6), 'nonsense,gemm,bf16,1,4096,8192,40,40,40'],
       /:7: machine: 'nonsense' is not known/,
+    ],
+    [
+      'milliseconds',
+      measured.slice(0, 9).map((line, i) => (i === 0 ? line : line.split(',').with(6, '0.05').join())),
+      /are the times microseconds/,
     ],
     ['no row', measured.slice(0, 1), /got none/],
   ])('refuses %s and writes nothing', async (name, lines, message) => {

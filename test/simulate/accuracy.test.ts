@@ -364,6 +364,9 @@ describe('serving', () => {
     // Both ways multiplied: the ids of such rows say tp8 ep8.
     expect(layout(64, '1.0', 8, 8)).toEqual({ tensor: 8, expert: 8, pipeline: 1 })
     expect(layout(1, '64.0', 8, 8)).toEqual({ tensor: 1, expert: 8, pipeline: 1 })
+    // Attention copies counted twice: the ids of such rows say tp4 ep4, on four devices.
+    expect(layout(4, '4.0', 1, 16)).toEqual({ tensor: 1, expert: 4, pipeline: 1 })
+    expect(layout(2, '2.0', 1, 4)).toEqual({ tensor: 1, expert: 2, pipeline: 1 })
   })
   it('cannot tell the batch of a maximum throughput', async () => {
     const line = {

@@ -415,6 +415,14 @@ describe('machines', () => {
     })
     expect(new Set(int8.operators.map((o) => o.unit))).toEqual(new Set(['int8', 'fp16']))
   })
+  it('decode near their roof on vector units, whatever the batch of a few', () => {
+    for (const name of ['m1-max', 'm4-max', 'm2-ultra', 'epyc-9654', 'xeon-gold-6242', 'raspberry-pi-5']) {
+      for (const batch of [1, 4, 5, 8, 16]) {
+        const p = ask({ architecture: architectures[0] as never, machine: named(name), batch, context: 512 })
+        expect(p.expected_s / p.bound_s, `${name} batch ${batch}`).toBeLessThan(2)
+      }
+    }
+  })
   it('compute kept weights in 16 bits where the release was narrower', async () => {
     const v3 = await loadModel('deepseek-v3')
     const unit = (deployment: DeploymentOptions) =>
