@@ -136,6 +136,11 @@ interface Expected {
 /** The units that fused attention kernels were measured on; in other formats attention is a plain kernel. */
 const halves: ReadonlySet<Unit> = new Set<Unit>(['fp16', 'bf16'])
 
+/** Whether the model of fused attention, of tiles for matrix units, is of this arithmetic. */
+function fusesAttention(unit: Unit, kernels: Kernels): boolean {
+  return halves.has(unit) && !productModel(kernels, unit).facts.vector
+}
+
 /** What real kernels take, by the shape of the work. */
 function real(
   o: Operator,
@@ -148,7 +153,7 @@ function real(
 ): Expected {
   const { shape } = o
   if (shape.kind === 'gemm') return productTime(o, shape, kernels, bytes)
-  if (shape.kind === 'attention' && kernels.attention && halves.has(o.unit)) {
+  if (shape.kind === 'attention' && kernels.attention && fusesAttention(o.unit, kernels)) {
     const fused = attentionKernel(o, shape, kernels, kernels.attention, warm)
     // Below the roof the model is asked about what it was not made for: rows gathered one by one, latents in few bits.
     if (fused.expected >= bound) return fused
