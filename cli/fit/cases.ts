@@ -1,33 +1,61 @@
 // Every measured row as `memwall accuracy` predicts it: the operators that were timed, on a profile of any constants.
-import { loadMachine } from '../../hardware/catalog.ts'
+import { loadMachine, machineName } from '../../hardware/catalog.ts'
 import type { Regime } from '../../hardware/interval.ts'
 import type { Machine } from '../../hardware/machine.ts'
 import type { Constants, Profile } from '../../hardware/profile.ts'
-import { type Case, Unmappable } from '../../simulate/accuracy/case.ts'
-import { fileKind } from '../../simulate/accuracy/kinds.ts'
-import { outcomeOf } from '../../simulate/accuracy/outcome.ts'
-import type { Line } from './data.ts'
+import { BadField, type Case, Unmappable } from '../../simulate/accuracy/case.ts'
+import { type FileKind, fileKind } from '../../simulate/accuracy/kinds.ts'
+import { FileError } from '../errors.ts'
+import type { Row } from './data.ts'
 
 export interface Measured {
   readonly row: Case
   readonly machine: Machine
 }
 
-/** The rows that can be predicted; the others are `memwall accuracy`'s to list. */
-export async function casesOf(lines: readonly Line[]): Promise<Measured[]> {
-  const kind = fileKind(Object.keys(lines[0] ?? {}))
-  if (!kind) return []
-  const out: Measured[] = []
-  const machines = new Map<string, Machine>()
-  for (const line of lines) {
+export interface Cases {
+  readonly measured: readonly Measured[]
+  /** Why each of the other rows has no case. */
+  readonly dropped: readonly string[]
+}
+
+/** The rows that can be predicted, and why the others cannot. Throws FileError where the file is at fault. */
+export async function casesOf(rows: readonly Row[]): Promise<Cases> {
+  const measured: Measured[] = []
+  const dropped: string[] = []
+  const [first] = rows
+  if (!first) return { measured, dropped }
+  const kind = fileKind(Object.keys(first.fields))
+  if (!kind) throw new FileError(`${first.at}: expected the columns of a kind of measurements`)
+  for (const row of rows) {
     try {
-      const row = await kind.read(line)
-      const machine = machines.get(row.machine) ?? (await loadMachine(row.machine))
-      machines.set(row.machine, machine)
-      out.push({ row, machine })
-    } catch {}
+      measured.push(await measuredOf(row, kind))
+    } catch (error) {
+      if (error instanceof BadField) throw new FileError(`${row.at}: ${error.message}`)
+      if (!(error instanceof Unmappable)) throw error
+      dropped.push(error.message)
+    }
   }
-  return out
+  return { measured, dropped }
+}
+
+const machines = new Map<string, Machine>()
+
+async function measuredOf({ fields }: Row, kind: FileKind): Promise<Measured> {
+  const row = await kind.read(fields)
+  const name = machineName(row.machine)
+  if (name === undefined) throw new Unmappable(`machine: '${row.machine}' is not known`)
+  const machine = machines.get(name) ?? (await loadMachine(name))
+  machines.set(name, machine)
+  return { row, machine }
+}
+
+/** One line: how many rows were dropped, and why most of them. */
+export function describeDropped(file: string, { measured, dropped }: Cases): string {
+  const counts = new Map<string, number>()
+  for (const why of dropped) counts.set(why, (counts.get(why) ?? 0) + 1)
+  const [most = ['', 0]] = [...counts].sort(([, a], [, b]) => b - a)
+  return `${file}.csv: dropped ${dropped.length} of ${measured.length + dropped.length} rows; of ${most[1]}, ${most[0]}`
 }
 
 export interface Told {
@@ -48,13 +76,8 @@ function profileWith(machine: Machine, constants: Constants): Profile {
   return profile
 }
 
-/** What these constants say of a row, or undefined where the machine cannot run it. */
-export function told({ row, machine }: Measured, constants: Constants): Told | undefined {
-  try {
-    const { expected, keys } = outcomeOf(row, profileWith(machine, constants))
-    return { ratio: expected / row.seconds, regime: keys.kernels as Regime }
-  } catch (error) {
-    if (error instanceof Unmappable) return undefined
-    throw error
-  }
+/** What these constants say of a row. Throws Unmappable where the machine cannot run it. */
+export function told({ row, machine }: Measured, constants: Constants): Told {
+  const { expected, keys } = outcomeOf(row, profileWith(machine, constants))
+  return { ratio: expected / row.seconds, regime: keys.kernels as Regime }
 }

@@ -47,7 +47,7 @@ export function number(line: Line, column: string): number {
   const text = line[column] ?? ''
   if (text.trim() === '') throw new Unmappable(`${column}: the row states none`)
   const value = Number(text)
-  if (!(Math.abs(value) < 1e12)) throw new BadField(`${column}: expected a number under 1e12, got '${text}'`)
+  if (!(Math.abs(value) < 1e12)) throw new BadField(`${column}: expected a number, got '${text}'`)
   return value
 }
 
@@ -58,7 +58,7 @@ export function count(line: Line, column: string): number {
   throw new Unmappable(`${column}: expected a whole number from 1, got ${value}`)
 }
 
-/** What was measured: a number above zero. Throws BadField. */
+/** What was measured: a number above zero that some clock could show. Throws BadField. */
 export function measured(line: Line, column: string): number {
   const value = Number(line[column] || Number.NaN)
   if (value > 1e-12 && value < 1e12) return value
