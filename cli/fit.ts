@@ -8,12 +8,13 @@ import type { Intervals } from '../hardware/interval.ts'
 import { Command, CommanderError } from './commander.ts'
 import { describeError, exitCode } from './errors.ts'
 import { ablations, ablationTable } from './fit/ablation.ts'
-import { type Coverage, coverageOf, intervalsOf, outcomesOf } from './fit/coverage.ts'
+import { readCases } from './fit/cases.ts'
+import { type Coverage, coverageOf, intervalsOf, operatorFiles, outcomesOf } from './fit/coverage.ts'
 import { type Data, readData } from './fit/data.ts'
 import { type Figure, figuresOf } from './fit/figures.ts'
 import { type Fits, fitAll, rounded } from './fit/fitted.ts'
 import { accuracyPage } from './fit/page.ts'
-import { passesOf } from './fit/passes.ts'
+import { passesOf, passFiles } from './fit/passes.ts'
 import { coverageTable, figureTable, intervalTable, status } from './fit/report.ts'
 import { setsOf } from './fit/sets.ts'
 import { writeWhole } from './output.ts'
@@ -62,10 +63,12 @@ async function main(folder: string, { out, docs, date, ablation }: Options): Pro
   const data = await readData(folder)
   const fits = fitAll(data, say)
   const sets = setsOf(data, fits)
-  const passes = await passesOf(data, sets.unseen, sets.graph)
+  say('cases')
+  const cases = await readCases(data, [...operatorFiles, ...passFiles], sets.graph, say)
+  const passes = passesOf(cases, sets.unseen, sets.graph)
   const figures = figuresOf(data, fits, passes, say)
   say('intervals')
-  const outcomes = await outcomesOf(data, sets)
+  const outcomes = outcomesOf(cases, sets)
   const intervals = rounded(intervalsOf(outcomes, passes))
   const coverage = coverageOf(outcomes, passes, intervals)
   const day = date ?? dayOf(data)
@@ -77,7 +80,7 @@ async function main(folder: string, { out, docs, date, ablation }: Options): Pro
   const terms = ablation ? ablations(data, fits, say) : []
   if (ablation) process.stdout.write(await text(ablationTable(terms), width, noStyles))
   if (docs !== undefined) {
-    writeWhole(docs, accuracyPage({ data, date: day, fits, figures, coverage, intervals, ablation: terms }))
+    writeWhole(docs, accuracyPage({ data, date: day, fits, figures, outcomes, coverage, intervals, ablation: terms }))
   }
   say(`done; constants ${createHash('sha256').update(constants).digest('hex').slice(0, 12)}`)
 }
@@ -119,9 +122,9 @@ function constantsFile(
       })),
     coverage: rounded({
       rows: whole?.rows ?? 0,
-      shipped: whole?.shipped ?? 0,
-      unseen: whole?.unseen ?? 0,
-      width: whole?.width ?? 0,
+      shipped: whole?.shipped.inside ?? 0,
+      unseen: whole?.unseen.inside ?? 0,
+      width: whole?.shipped.width ?? 0,
     }),
   }
   const json = JSON.stringify({ constants: { ...graph, profiler, interval }, fit }, null, 2)

@@ -1,5 +1,5 @@
 // What each term is worth: the error on machines left out and on halves of a machine's rows left out, with all terms and
-// with one held where it vanishes, every other constant fitted anew.
+// with one held where it vanishes, every other constant fitted anew; of fp8 products, the term is only taken out.
 
 import type { CollectiveConstants } from '../../hardware/collective-time.ts'
 import { type AttentionKind, attentionRatios, fitAttention, type Held, scored } from '../../hardware/fit/attention.ts'

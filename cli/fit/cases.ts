@@ -5,8 +5,9 @@ import type { Machine } from '../../hardware/machine.ts'
 import type { Constants, Profile } from '../../hardware/profile.ts'
 import { BadField, type Case, Unmappable } from '../../simulate/accuracy/case.ts'
 import { type FileKind, fileKind } from '../../simulate/accuracy/kinds.ts'
+import { outcomeOf } from '../../simulate/accuracy/outcome.ts'
 import { FileError } from '../errors.ts'
-import type { Row } from './data.ts'
+import type { Data, FileName, Row } from './data.ts'
 
 export interface Measured {
   readonly row: Case
@@ -15,12 +16,30 @@ export interface Measured {
 
 export interface Cases {
   readonly measured: readonly Measured[]
-  /** Why each of the other rows has no case. */
+  /** Why each of the other rows is not predicted. */
   readonly dropped: readonly string[]
 }
 
-/** The rows that can be predicted, and why the others cannot. Throws FileError where the file is at fault. */
-export async function casesOf(rows: readonly Row[]): Promise<Cases> {
+export type CasesOf = (file: FileName) => readonly Measured[]
+
+/** The cases of these files, by file. Throws FileError; says how many rows of a file are dropped. */
+export async function readCases(
+  { rows }: Data,
+  files: readonly FileName[],
+  constants: Constants,
+  say: (what: string) => void,
+): Promise<CasesOf> {
+  const all = new Map<FileName, readonly Measured[]>()
+  for (const file of files) {
+    const cases = await casesOf(rows[file], constants)
+    if (cases.dropped.length > 0) say(describeDropped(file, cases))
+    all.set(file, cases.measured)
+  }
+  return (file) => all.get(file) ?? []
+}
+
+/** The rows that can be predicted with constants, and why the others cannot. Throws FileError where the file is at fault. */
+export async function casesOf(rows: readonly Row[], constants: Constants): Promise<Cases> {
   const measured: Measured[] = []
   const dropped: string[] = []
   const [first] = rows
@@ -29,7 +48,9 @@ export async function casesOf(rows: readonly Row[]): Promise<Cases> {
   if (!kind) throw new FileError(`${first.at}: expected the columns of a kind of measurements`)
   for (const row of rows) {
     try {
-      measured.push(await measuredOf(row, kind))
+      const own = await measuredOf(row, kind)
+      told(own, constants)
+      measured.push(own)
     } catch (error) {
       if (error instanceof BadField) throw new FileError(`${row.at}: ${error.message}`)
       if (!(error instanceof Unmappable)) throw error
@@ -55,7 +76,7 @@ export function describeDropped(file: string, { measured, dropped }: Cases): str
   const counts = new Map<string, number>()
   for (const why of dropped) counts.set(why, (counts.get(why) ?? 0) + 1)
   const [most = ['', 0]] = [...counts].sort(([, a], [, b]) => b - a)
-  return `${file}.csv: dropped ${dropped.length} of ${measured.length + dropped.length} rows; of ${most[1]}, ${most[0]}`
+  return `${file}.csv: dropped ${dropped.length} of ${measured.length + dropped.length} rows, ${most[1]} of them for ${most[0]}`
 }
 
 export interface Told {

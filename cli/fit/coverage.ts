@@ -1,14 +1,17 @@
-// 90 % intervals from the errors of constants that never saw the machine, and how many rows they hold.
+// 90 % intervals from the errors of constants that never saw the machine, and how many rows they hold: by what ships, and
+// held out, where neither a row's constants nor its interval have seen its machine.
 
-import { type Residual, regimeIntervals } from '../../hardware/fit/interval.ts'
+import { hash } from '../../hardware/fit/errors.ts'
+import { type Halved, type HeldOut, heldOutIntervals, regimeIntervals } from '../../hardware/fit/interval.ts'
 import { type Interval, type Intervals, type Regime, regimes } from '../../hardware/interval.ts'
-import { casesOf, type Measured, told } from './cases.ts'
-import type { Data, FileName } from './data.ts'
+import type { Case } from '../../simulate/accuracy/case.ts'
+import { type CasesOf, type Measured, told } from './cases.ts'
+import type { FileName } from './data.ts'
 import type { PassRow } from './passes.ts'
 import type { Sets } from './sets.ts'
 
 /** Files of operators; those of passes have the interval of a pass. */
-const operatorFiles = [
+export const operatorFiles = [
   'gemm_bf16',
   'gemm_lowp',
   'attention_decode',
@@ -21,62 +24,77 @@ const operatorFiles = [
 ] as const satisfies readonly FileName[]
 
 /** A row of operators with what the shipped set and the set without its machine say. */
-export interface Outcome extends Residual {
+export interface Outcome extends Halved {
   readonly regime: Regime
   /** Measured over expected, by the shipped constants, and its regime there. */
   readonly shipped: number
   readonly shippedRegime: Regime
-  /** Kind and machine. */
-  readonly group: string
+  readonly kind: string
+  /** The file's framework or library; empty where it names none. */
+  readonly engine: string
 }
 
-export async function outcomesOf({ lines }: Data, sets: Sets): Promise<Outcome[]> {
-  const out: Outcome[] = []
-  for (const file of operatorFiles) {
-    for (const measured of await casesOf(lines[file])) out.push(...outcome(measured, sets))
-  }
-  return out
+export function outcomesOf(cases: CasesOf, sets: Sets): Outcome[] {
+  return operatorFiles.flatMap((file) => cases(file).map((measured) => outcome(measured, sets)))
 }
 
-function outcome(measured: Measured, sets: Sets): Outcome[] {
+/** Halves by shape: rows of several engines of one shape are in one half. */
+const halfOf = ({ operators }: Case) => String(hash(JSON.stringify(operators)) & 1)
+
+function outcome(measured: Measured, sets: Sets): Outcome {
   const { row, machine } = measured
   const profiled = row.basis === 'profiler'
   const shipped = told(measured, profiled ? sets.profiler : sets.graph)
-  // Layers' constants hold for unseen models, not machines: all machines of that file were fitted together.
-  const unseen = profiled ? shipped : told(measured, sets.unseen(machine.name))
-  if (!shipped || !unseen) return []
-  return [
-    {
-      ratio: 1 / unseen.ratio,
-      regime: unseen.regime,
-      machine: machine.name,
-      shipped: 1 / shipped.ratio,
-      shippedRegime: shipped.regime,
-      group: `${row.kind} ${machine.name}`,
-    },
-  ]
+  const others = profiled ? sets.unseenProfiler(row.keys.model ?? '', machine.name) : sets.unseen(machine.name)
+  const unseen = told(measured, others)
+  return {
+    ratio: 1 / unseen.ratio,
+    regime: unseen.regime,
+    machine: machine.name,
+    ...(row.kind === 'layer-gemm' && { seen: true }),
+    half: halfOf(row),
+    shipped: 1 / shipped.ratio,
+    shippedRegime: shipped.regime,
+    kind: row.kind,
+    engine: row.keys.framework ?? '',
+  }
+}
+
+const passKinds = ['pass', 'serving', 'untuned'] as const
+type PassKind = (typeof passKinds)[number]
+
+interface Pass extends Halved {
+  readonly regime: PassKind
+}
+
+function residualOf({ ratio, measured: { row, machine } }: PassRow): Pass {
+  return { ratio: 1 / ratio, regime: passKindOf(row), machine: machine.name, half: halfOf(row) }
+}
+
+function passKindOf({ kind }: Case): PassKind {
+  if (kind === 'llama.cpp-prefill') return 'untuned'
+  return kind === 'serving' ? 'serving' : 'pass'
 }
 
 export function intervalsOf(outcomes: readonly Outcome[], passes: readonly PassRow[]): Intervals {
-  const whole = passes.map((p) => ({ ratio: 1 / p.ratio, regime: kindOf(p), machine: p.measured.machine.name }))
-  const operators = regimeIntervals(regimes, outcomes)
-  return { operators, ...regimeIntervals(['pass', 'serving', 'untuned'], whole) }
+  return { operators: regimeIntervals(regimes, outcomes), ...regimeIntervals(passKinds, passes.map(residualOf)) }
 }
 
-function kindOf({ measured }: PassRow): 'pass' | 'serving' | 'untuned' {
-  const { kind } = measured.row
-  if (kind === 'llama.cpp-prefill') return 'untuned'
-  return kind === 'serving' ? 'serving' : 'pass'
+/** Share of rows inside, and mean width over expected. */
+interface Inside {
+  readonly inside: number
+  readonly width: number
 }
 
 export interface Coverage {
   readonly group: string
   readonly rows: number
-  /** Shares of rows inside, by the shipped constants and by those without the machine. */
-  readonly shipped: number
-  readonly unseen: number
-  /** Mean width over expected. */
-  readonly width: number
+  /** By the constants and intervals that ship. */
+  readonly shipped: Inside
+  /** By constants and intervals of other rows. */
+  readonly unseen: Inside
+  /** Share of rows whose interval is of other machines; that of the others is of the other half of their machine's. */
+  readonly foreign: number
 }
 
 /** Kernels and passes together, each of the two, then every group of at least `least` rows. */
@@ -86,57 +104,71 @@ export function coverageOf(
   intervals: Intervals,
   least = 100,
 ): Coverage[] {
-  const kernels = outcomes.map((o): Held => {
-    const shipped = intervals.operators[o.shippedRegime]
-    const [low, high] = shipped
+  const operatorInterval = heldOutIntervals(regimes, outcomes)
+  const kernels = outcomes.map(
+    (o): Scored => ({
+      group: `${o.kind} ${o.machine}`,
+      shipped: { ratio: o.shipped, interval: intervals.operators[o.shippedRegime] },
+      unseen: { ratio: o.ratio, ...operatorInterval(o) },
+    }),
+  )
+  const passResiduals = passes.map(residualOf)
+  const passInterval = heldOutIntervals(passKinds, passResiduals)
+  const whole = passes.map(({ same, measured: { row, machine } }, i): Scored => {
+    const own = passResiduals[i] as Pass
     return {
-      group: o.group,
-      shipped: inside(o.shipped, shipped),
-      unseen: inside(o.ratio, intervals.operators[o.regime]),
-      width: high - low,
+      group: `${row.kind} ${machine.name}`,
+      shipped: { ratio: 1 / same, interval: intervals[own.regime] },
+      unseen: { ratio: own.ratio, ...passInterval(own) },
     }
   })
-  const whole = passes.map((p): Held => {
-    const { row, machine } = p.measured
-    const group = `${row.kind} ${machine.name}`
-    const own = intervals[kindOf(p)]
-    return { group, shipped: inside(1 / p.same, own), unseen: inside(1 / p.ratio, own), width: own[1] - own[0] }
-  })
   const all = [...kernels, ...whole]
-  const groups = new Map<string, Held[]>()
-  for (const held of all) {
-    const group = groups.get(held.group)
-    if (group) group.push(held)
-    else groups.set(held.group, [held])
+  const groups = new Map<string, Scored[]>()
+  for (const scored of all) {
+    const group = groups.get(scored.group)
+    if (group) group.push(scored)
+    else groups.set(scored.group, [scored])
   }
-  const large = [...groups].filter(([, held]) => held.length >= least)
+  const large = [...groups].filter(([, scored]) => scored.length >= least)
   return [
     cover('all rows', all),
     cover('all kernels', kernels),
     cover('all passes', whole),
-    ...large.map(([group, held]) => cover(group, held)),
+    ...large.map(([group, scored]) => cover(group, scored)),
   ]
 }
 
-/** Whether a row is inside its interval, and how wide that is. */
-interface Held {
-  readonly group: string
-  readonly shipped: boolean
-  readonly unseen: boolean
-  readonly width: number
+interface Ratio {
+  readonly ratio: number
+  readonly interval: Interval
 }
 
-function cover(group: string, held: readonly Held[]): Coverage {
-  const share = (of: (h: Held) => number) => held.reduce((sum, h) => sum + of(h), 0) / held.length
+/** A row's ratios beside their intervals. */
+interface Scored {
+  readonly group: string
+  readonly shipped: Ratio
+  readonly unseen: Ratio & HeldOut
+}
+
+function cover(group: string, rows: readonly Scored[]): Coverage {
+  const share = (of: (row: Scored) => number) => rows.reduce((sum, row) => sum + of(row), 0) / rows.length
+  const insideOf = (of: (row: Scored) => Ratio): Inside => ({
+    inside: share((row) => Number(inside(of(row)))),
+    width: share((row) => width(of(row))),
+  })
   return {
     group,
-    rows: held.length,
-    shipped: share((h) => Number(h.shipped)),
-    unseen: share((h) => Number(h.unseen)),
-    width: share((h) => h.width),
+    rows: rows.length,
+    shipped: insideOf((row) => row.shipped),
+    unseen: insideOf((row) => row.unseen),
+    foreign: share(({ unseen }) => Number(unseen.by === 'machine')),
   }
 }
 
-function inside(ratio: number, [low, high]: Interval): boolean {
+function inside({ ratio, interval: [low, high] }: Ratio): boolean {
   return ratio >= low && ratio <= high
+}
+
+function width({ interval: [low, high] }: Ratio): number {
+  return high - low
 }

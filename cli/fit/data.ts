@@ -2,7 +2,6 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { parse } from 'csv-parse/sync'
 import { loadMachine } from '../../hardware/catalog.ts'
 import type { AttentionRow } from '../../hardware/fit/attention.ts'
 import type { CollectiveRow } from '../../hardware/fit/collective.ts'
@@ -13,9 +12,15 @@ import { gemmFacts } from '../../hardware/gemm-time.ts'
 import type { Machine } from '../../hardware/machine.ts'
 import { linkFor, wireBytes } from '../../hardware/time.ts'
 import type { Unit } from '../../model/format.ts'
-import { UsageError } from '../errors.ts'
+import { BadField, type Line, measured } from '../../simulate/accuracy/case.ts'
+import { csvRows } from '../csv.ts'
+import { FileError, UsageError } from '../errors.ts'
 
-export type Line = Readonly<Record<string, string>>
+export interface Row {
+  /** `file:line`. */
+  readonly at: string
+  readonly fields: Line
+}
 
 /** What is read of the folder; only those marked are needed to fit. */
 export const files = {
@@ -48,7 +53,7 @@ export interface ModelPlainRow extends PlainRow {
 }
 
 export interface Data {
-  readonly lines: Readonly<Record<FileName, readonly Line[]>>
+  readonly rows: Readonly<Record<FileName, readonly Row[]>>
   readonly machines: ReadonlyMap<string, Machine>
   readonly gemm: readonly GemmRow[]
   /** Of n or k under 512: never fitted. */
@@ -71,22 +76,22 @@ export async function readData(folder: string): Promise<Data> {
   const names = Object.keys(files) as FileName[]
   const missing = names.filter((n) => files[n] === 'fitted' && !existsSync(join(folder, `${n}.csv`)))
   if (missing.length > 0) throw new UsageError(`${folder}: expected ${missing.map((n) => `${n}.csv`).join(', ')} in it`)
+  const rows = {} as Record<FileName, readonly Row[]>
   const lines = {} as Record<FileName, readonly Line[]>
   const hashes: Record<string, string> = {}
   let newest = 0
   for (const name of names) {
-    lines[name] = []
     const path = join(folder, `${name}.csv`)
+    rows[name] = existsSync(path) ? await rowsOf(path, files[name] === 'fitted') : []
+    lines[name] = rows[name].map(({ fields }) => fields)
     if (!existsSync(path)) continue
-    const content = readFileSync(path)
-    hashes[`${name}.csv`] = createHash('sha256').update(content).digest('hex')
-    lines[name] = parse(content, { columns: true, bom: true, skip_empty_lines: true }) as Line[]
+    hashes[`${name}.csv`] = createHash('sha256').update(readFileSync(path)).digest('hex')
     newest = Math.max(newest, statSync(path).mtimeMs)
   }
   const machines = await machinesOf(names.filter((n) => files[n] === 'fitted').flatMap((n) => lines[n]))
   const products = gemmRows(lines.gemm_bf16, machines, 'bf16', 2)
   return {
-    lines,
+    rows,
     machines,
     gemm: products.filter(({ n, k }) => n >= least && k >= least),
     gemmSmall: products.filter(({ n, k }) => n < least || k < least),
@@ -107,6 +112,34 @@ export async function readData(folder: string): Promise<Data> {
     hashes,
     date: new Date(newest).toISOString().slice(0, 10),
   }
+}
+
+/** Columns that fits read as numbers, where a row states them. */
+const numbers = (
+  'm n k num_tokens batch q_len kv_len seq_len n_heads n_kv_heads head_dim window num_gpus message_elems ' +
+  'hidden ffn tp'
+).split(' ')
+
+/** The rows of a file. Throws FileError where it has none, or where one of a file to fit is not a measurement. */
+async function rowsOf(path: string, fitted: boolean): Promise<Row[]> {
+  const rows: Row[] = []
+  for await (const { line, fields } of csvRows(path)) {
+    const at = `${path}:${line}`
+    if (fitted) checkFitted(fields, at)
+    rows.push({ at, fields })
+  }
+  if (rows.length === 0) throw new FileError(`${path}: expected measurements below the header, got none`)
+  return rows
+}
+
+function checkFitted(fields: Line, at: string): void {
+  try {
+    measured(fields, 'latency_us')
+  } catch (error) {
+    throw error instanceof BadField ? new FileError(`${at}: ${error.message}`) : error
+  }
+  const bad = numbers.find((column) => !Number.isFinite(Number(fields[column] ?? 0)))
+  if (bad !== undefined) throw new FileError(`${at}: ${bad}: expected a number, got '${fields[bad]}'`)
 }
 
 /** By the files' own spellings. */

@@ -5,7 +5,6 @@ import { type AttentionKind, scored } from '../../hardware/fit/attention.ts'
 import { type Errors, errorsOf } from '../../hardware/fit/errors.ts'
 import { type GemmRow, gemmNames, gemmRatios } from '../../hardware/fit/gemm.ts'
 import { fitOwnNarrow, narrowBounds, ownNarrowRatios } from '../../hardware/fit/narrow.ts'
-import { plainRatios } from '../../hardware/fit/plain.ts'
 import { fitProbes, nearestProbes, probeSpread } from '../../hardware/fit/probes.ts'
 import { byGroup, otherHalf, ratiosBy, withoutEach } from '../../hardware/fit/schemes.ts'
 import { plainBounds } from '../../hardware/plain-time.ts'
@@ -119,12 +118,12 @@ function productFigures({ gemm, gemmSmall }: Data, { graph, unseen }: Fits): Fig
   ]
 }
 
-function layerFigures({ layers, plain }: Data, { profiler }: Fits): Figure[] {
-  const ratios = ratiosBy(layers, modelOf, withoutEach(layers, modelOf, gemmFitting), gemmFitting)
+function layerFigures({ layers, plain }: Data, { unseenProfiler }: Fits): Figure[] {
+  const ratios = ratiosBy(layers, modelOf, unseenProfiler.gemm, gemmFitting)
   const kernels = ratiosBy(plain, modelOf, withoutEach(plain, modelOf, plainFitting), plainFitting)
-  const foreign = ratiosBy(plain, machineOf, withoutEach(plain, machineOf, plainFitting), plainFitting)
+  const foreign = ratiosBy(plain, machineOf, unseenProfiler.plain, plainFitting)
   const plainCount = Object.keys(plainBounds).length
-  const resolved = plain.filter((r) => r.seconds >= 20e-6)
+  const resolved = join(plain, kernels, machineOf).filter((_, i) => (plain[i]?.seconds ?? 0) >= 20e-6)
   const scheme = 'model unseen'
   return [
     ...figure(
@@ -137,10 +136,7 @@ function layerFigures({ layers, plain }: Data, { profiler }: Fits): Figure[] {
       { name: 'Layer operators, element-wise', scheme: 'machine unseen', fitted: plainCount },
       join(plain, foreign, machineOf),
     ),
-    ...figure(
-      { name: 'Layer operators, element-wise from 20 µs', scheme: 'nothing fitted', fitted: plainCount },
-      join(resolved, plainRatios(resolved, profiler.plain), machineOf),
-    ),
+    ...figure({ name: 'Layer operators, element-wise from 20 µs', scheme, fitted: plainCount }, resolved),
   ]
 }
 

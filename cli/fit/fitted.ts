@@ -58,6 +58,14 @@ export interface Fits {
   readonly profiler: Pick<Fitted, 'gemm' | 'plain'>
   /** By machine, fitted on the others. */
   readonly unseen: ReadonlyMap<string, Fitted>
+  /**
+   * Of the profiler's rows: products by model, since its two machines are too few to leave one out; element-wise
+   * kernels by machine.
+   */
+  readonly unseenProfiler: {
+    readonly gemm: ReadonlyMap<string, GemmConstants>
+    readonly plain: ReadonlyMap<string, Constants['plain']>
+  }
 }
 
 export function fitAll(data: Data, say: (what: string) => void): Fits {
@@ -83,6 +91,10 @@ export function fitAll(data: Data, say: (what: string) => void): Fits {
   return {
     graph: set(gemmAll, attentionAll, collectiveAll, data.fp8),
     profiler: rounded({ gemm: fitGemm(data.layers), plain: fitPlain(data.plain) }),
+    unseenProfiler: {
+      gemm: withoutEach(data.layers, modelOf, gemmFitting),
+      plain: withoutEach(data.plain, machineOf, plainFitting),
+    },
     unseen: new Map(
       [...data.machines.keys()].flatMap((name) => {
         const gemm = gemmWithout.get(name)

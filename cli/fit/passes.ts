@@ -3,11 +3,17 @@
 import { errorsOf, hash } from '../../hardware/fit/errors.ts'
 import { byGroup, ratiosBy, withoutEach } from '../../hardware/fit/schemes.ts'
 import type { Constants } from '../../hardware/profile.ts'
-import { casesOf, type Measured, told } from './cases.ts'
-import type { Data } from './data.ts'
+import { type CasesOf, type Measured, told } from './cases.ts'
+import type { FileName } from './data.ts'
 
 /** Files of whole passes of engines on GPUs. */
-const passFiles = ['decode_batch1', 'whole_model_latency', 'vit_inference', 'serving', 'llamacpp_strix_halo'] as const
+export const passFiles = [
+  'decode_batch1',
+  'whole_model_latency',
+  'vit_inference',
+  'serving',
+  'llamacpp_strix_halo',
+] as const satisfies readonly FileName[]
 
 export interface PassRow {
   readonly measured: Measured
@@ -23,10 +29,9 @@ type ConstantsOf = (machine: string) => Constants
 const gaps = Array.from({ length: 41 }, (_, i) => i * 0.25e-6)
 
 /** `unseen` gives the set without a machine, by its name. */
-export async function passesOf({ lines }: Data, unseen: ConstantsOf, shipped: Constants): Promise<PassRow[]> {
+export function passesOf(cases: CasesOf, unseen: ConstantsOf, shipped: Constants): PassRow[] {
   const all = () => shipped
-  const rows: Measured[] = []
-  for (const file of passFiles) rows.push(...(await casesOf(lines[file])).filter(runs(unseen)))
+  const rows = passFiles.flatMap((file) => cases(file))
   const isBert = ({ row }: Measured) => row.kind === 'bert'
   const berts = rows.filter(isBert)
   const foreign = withGaps(berts, nameOf, unseen)
@@ -42,12 +47,8 @@ export async function passesOf({ lines }: Data, unseen: ConstantsOf, shipped: Co
 const nameOf = ({ machine }: Measured) => machine.name
 const halfOf = ({ row }: Measured) => String(hash(JSON.stringify([row.operators, row.keys])) & 1)
 
-function runs(constantsOf: ConstantsOf) {
-  return (measured: Measured) => told(measured, constantsOf(measured.machine.name)) !== undefined
-}
-
 function ratio(measured: Measured, constantsOf: ConstantsOf): number {
-  return told(measured, constantsOf(measured.machine.name))?.ratio ?? Number.NaN
+  return told(measured, constantsOf(measured.machine.name)).ratio
 }
 
 function withGap({ row, machine }: Measured, kernel: number): Measured {

@@ -41,18 +41,18 @@ export function figureTable(figures: readonly Figure[]): Table {
   return table(figureColumns, figures)
 }
 
+function shareColumn(key: string, title: string, of: (c: Coverage) => number, digits = 1): Column<Coverage> {
+  return { key, title, align: 'right', value: of, text: (c) => percent(of(c), digits) }
+}
+
 const coverageColumns: readonly Column<Coverage>[] = [
   { key: 'group', title: 'rows of', value: (c) => c.group },
   { key: 'rows', title: 'rows', align: 'right', value: (c) => c.rows },
-  { key: 'shipped', title: 'inside', align: 'right', value: (c) => c.shipped, text: (c) => percent(c.shipped) },
-  {
-    key: 'unseen',
-    title: 'inside, machine unseen',
-    align: 'right',
-    value: (c) => c.unseen,
-    text: (c) => percent(c.unseen),
-  },
-  { key: 'width', title: 'mean width', align: 'right', value: (c) => c.width, text: (c) => percent(c.width, 0) },
+  shareColumn('shipped', 'inside', (c) => c.shipped.inside),
+  shareColumn('width', 'mean width', (c) => c.shipped.width, 0),
+  shareColumn('unseen', 'inside, held out', (c) => c.unseen.inside),
+  shareColumn('unseen_width', 'mean width', (c) => c.unseen.width, 0),
+  shareColumn('foreign', 'by machine', (c) => c.foreign, 0),
 ]
 
 export function coverageTable(coverage: readonly Coverage[]): Table {
@@ -69,10 +69,10 @@ export function intervalTable({ operators, pass, serving, untuned }: Intervals):
   return table(
     [
       { key: 'regime', title: 'regime', value: ([regime]) => regime },
-      { key: 'low', title: '5 %', align: 'right', value: ([, [low]]) => low, text: ([, [low]]) => low.toFixed(2) },
+      { key: 'low', title: 'low', align: 'right', value: ([, [low]]) => low, text: ([, [low]]) => low.toFixed(2) },
       {
         key: 'high',
-        title: '95 %',
+        title: 'high',
         align: 'right',
         value: ([, [, high]]) => high,
         text: ([, [, high]]) => high.toFixed(2),

@@ -9,6 +9,8 @@ export interface Sets {
   readonly profiler: Constants
   /** By a machine's name: without it, where it was fitted. */
   unseen(machine: string): Constants
+  /** For the profiler's rows: products without the model, element-wise kernels without the machine. */
+  unseenProfiler(model: string, machine: string): Constants
 }
 
 /** Complete sets with these intervals; by default those in use. */
@@ -18,9 +20,24 @@ export function setsOf(data: Data, fits: Fits, interval: Intervals = globalConst
   const byName = new Map(
     [...fits.unseen].map(([spelling, fitted]) => [data.machines.get(spelling)?.name, complete(fitted)]),
   )
+  const profiler = { ...graph, ...fits.profiler }
+  const plainByName = new Map(
+    [...fits.unseenProfiler.plain].map(([spelling, plain]) => [data.machines.get(spelling)?.name, plain]),
+  )
+  // One set per model and machine, since what is multiplied out is kept by set.
+  const profiled = new Map<string, Constants>()
   return {
     graph,
-    profiler: { ...graph, ...fits.profiler },
+    profiler,
     unseen: (machine) => byName.get(machine) ?? graph,
+    unseenProfiler: (model, machine) => {
+      const key = JSON.stringify([model, machine])
+      const gemm = fits.unseenProfiler.gemm.get(model)
+      const plain = plainByName.get(machine)
+      if (!gemm || !plain) throw new Error(`${model} on ${machine}: expected constants fitted without them`)
+      const set = profiled.get(key) ?? { ...profiler, gemm, plain }
+      profiled.set(key, set)
+      return set
+    },
   }
 }

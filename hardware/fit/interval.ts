@@ -10,8 +10,8 @@ export interface Residual {
   readonly ratio: number
   readonly regime: string
   readonly machine: string
-  /** Rows of one machine under another clock are a machine of their own: they can widen an interval, never narrow it. */
-  readonly clock?: string
+  /** By constants that saw the machine, if not the row. Such rows are a machine of their own: they only widen. */
+  readonly seen?: true
 }
 
 /** With the half of its machine's shapes that it is in. */
@@ -62,8 +62,7 @@ export function heldOutIntervals<R extends string>(
   const elsewhere = new Map<string, number>()
   const rowsElsewhere = (machine: string, regime: R) => {
     const key = JSON.stringify([machine, regime])
-    const count =
-      elsewhere.get(key) ?? residuals.filter((r) => r.machine !== machine && r.regime === regime).length
+    const count = elsewhere.get(key) ?? residuals.filter((r) => r.machine !== machine && r.regime === regime).length
     elsewhere.set(key, count)
     return count
   }
@@ -93,8 +92,8 @@ function interval(residuals: readonly Residual[]): Interval {
 /** Ratios by machine. */
 function machinesOf(residuals: readonly Residual[]): number[][] {
   const machines = new Map<string, number[]>()
-  for (const { ratio, machine, clock = '' } of residuals) {
-    const key = `${machine} ${clock}`
+  for (const { ratio, machine, seen = false } of residuals) {
+    const key = `${machine} ${seen}`
     const own = machines.get(key)
     if (own) own.push(ratio)
     else machines.set(key, [ratio])

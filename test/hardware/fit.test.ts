@@ -7,12 +7,13 @@ import { type AttentionRow, attentionRatios, fitAttention, scored } from '../../
 import { type CollectiveRow, collectiveRatios, fitCollectives } from '../../hardware/fit/collective.ts'
 import { errorsOf, hash, quantile } from '../../hardware/fit/errors.ts'
 import { fitGemm, type GemmRow, gemmRatios } from '../../hardware/fit/gemm.ts'
-import { regimeIntervals } from '../../hardware/fit/interval.ts'
+import { type Halved, heldOutIntervals, regimeIntervals } from '../../hardware/fit/interval.ts'
 import { fitNarrow, narrowBounds, narrowRatios } from '../../hardware/fit/narrow.ts'
 import { fitPlain, type PlainRow, plainRatios } from '../../hardware/fit/plain.ts'
 import { fitProbes, nearestProbes, probeShapes } from '../../hardware/fit/probes.ts'
 import { byGroup, otherHalf, ratiosBy, withoutEach } from '../../hardware/fit/schemes.ts'
 import { type GemmConstants, gemmBounds, gemmFacts } from '../../hardware/gemm-time.ts'
+import type { Interval } from '../../hardware/interval.ts'
 import { plainBounds } from '../../hardware/plain-time.ts'
 import { globalConstants } from '../../hardware/profile.ts'
 
@@ -268,23 +269,83 @@ describe('schemes', () => {
 })
 
 describe('intervals', () => {
-  it('hold 90 % of what they were made of, every machine alike, and always 1', () => {
+  const regimes = ['slow', 'fast', 'rare'] as const
+
+  /** Rows of machines by what their measurements are off by, in the mean. */
+  function residuals(offsets: Readonly<Record<string, number>>, count = 1000): Halved[] {
     const next = random(13)
-    const residuals = Array.from({ length: 3000 }, (_, i) => ({
-      ratio: Math.exp(next() + next() - 1),
-      regime: i % 3 === 0 ? 'slow' : 'fast',
-      machine: i % 5 === 0 ? 'a' : 'b',
-    }))
-    const { slow, fast, rare } = regimeIntervals(['slow', 'fast', 'rare'], residuals)
-    for (const [regime, [low, high]] of Object.entries({ slow, fast })) {
-      const own = residuals.filter((r) => r.regime === regime)
-      const inside = own.filter((r) => r.ratio >= low && r.ratio <= high).length / own.length
-      expect(inside).toBeGreaterThan(0.88)
-      expect(inside).toBeLessThan(0.92)
+    return Object.entries(offsets).flatMap(([name, offset]) =>
+      Array.from({ length: count }, (_, i) => ({
+        ratio: offset * Math.exp(next() + next() - 1),
+        regime: i % 3 === 0 ? 'slow' : 'fast',
+        machine: name,
+        half: String(i % 2),
+      })),
+    )
+  }
+  const inside = ({ ratio }: { readonly ratio: number }, [low, high]: Interval) => ratio >= low && ratio <= high
+  const share = <T>(rows: readonly T[], is: (row: T) => boolean) => rows.filter(is).length / rows.length
+  const heldOutShare = (rows: readonly Halved[], name: string) => {
+    const intervalOf = heldOutIntervals<string>(regimes, rows)
+    return share(
+      rows.filter((r) => r.machine === name),
+      (r) => inside(r, intervalOf(r).interval),
+    )
+  }
+
+  it('hold 90 % of machines that are alike, and always 1', () => {
+    const rows = residuals({ a: 1, b: 1 })
+    const { slow, fast, rare } = regimeIntervals(regimes, rows)
+    for (const [regime, interval] of Object.entries({ slow, fast })) {
+      const held = share(
+        rows.filter((r) => r.regime === regime),
+        (r) => inside(r, interval),
+      )
+      expect(held).toBeGreaterThan(0.88)
+      expect(held).toBeLessThan(0.95)
     }
     expect(rare[0]).toBeLessThan(1)
-    const late = residuals.map((r) => ({ ...r, ratio: 2 + r.ratio }))
-    expect(regimeIntervals(['slow'], late).slow[0]).toBe(1)
+    const late = rows.map((r) => ({ ...r, ratio: 2 + r.ratio }))
+    expect(regimeIntervals(['slow'], late).slow[0]).toBeLessThanOrEqual(1)
+  })
+
+  it('hold 90 % of the machine that is furthest off, and of its mirror image', () => {
+    const { fast } = regimeIntervals(regimes, residuals({ a: 1, b: 1, c: 1.5 }))
+    for (const offset of [1.5, 1 / 1.5]) {
+      const own = residuals({ c: offset }).filter((r) => r.regime === 'fast')
+      expect(share(own, (r) => inside(r, fast))).toBeGreaterThan(0.88)
+    }
+  })
+
+  it('are held out: a machine unlike all others is outside those learnt without it', () => {
+    const rows = residuals({ a: 1, b: 1.1, shifted: 9 })
+    const shipped = regimeIntervals<string>(regimes, rows)
+    const own = rows.filter((r) => r.machine === 'shifted')
+    expect(share(own, (r) => inside(r, shipped[r.regime] as Interval))).toBeGreaterThan(0.88)
+    expect(heldOutShare(rows, 'shifted')).toBe(0)
+    expect(heldOutShare(rows, 'a')).toBe(1)
+  })
+
+  it('are held out by halves where there is no other machine', () => {
+    const rows = residuals({ only: 1 }).map((r) => ({ ...r, ratio: r.half === '0' ? r.ratio : 9 * r.ratio }))
+    const intervalOf = heldOutIntervals<string>(regimes, rows)
+    expect(new Set(rows.map((r) => intervalOf(r).by))).toEqual(new Set(['half']))
+    // The half around 9 is outside what the half around 1 says.
+    expect(share(rows, (r) => r.half === '1' && inside(r, intervalOf(r).interval))).toBe(0)
+  })
+
+  it('are not narrowed by rows whose constants saw the machine', () => {
+    const rows = residuals({ a: 1 })
+    const near = rows.map((r) => ({ ...r, ratio: r.ratio ** 0.01, seen: true }) as const)
+    expect(regimeIntervals(regimes, [...rows, ...near, ...near])).toEqual(regimeIntervals(regimes, rows))
+  })
+
+  it('take machines of a few rows together', () => {
+    const few = residuals({ c: 3, d: 1 / 3 }, 9)
+    const { fast } = regimeIntervals(regimes, [...residuals({ a: 1 }), ...few])
+    const { fast: without } = regimeIntervals(regimes, residuals({ a: 1 }))
+    expect(fast[1]).toBeGreaterThan(without[1])
+    expect(fast[1]).toBeLessThan(9)
   })
 })
 
