@@ -62,9 +62,7 @@ export function count(line: Line, column: string): number {
 export function measured(line: Line, column: string): number {
   const value = Number(line[column] || Number.NaN)
   if (value > 1e-12 && value < 1e12) return value
-  throw new BadField(
-    `${column}: expected a number above 0 (and under 1e12), got ${line[column] ? `'${line[column]}'` : 'nothing'}`,
-  )
+  throw new BadField(`${column}: expected a number above 0, got ${line[column] ? `'${line[column]}'` : 'nothing'}`)
 }
 
 const micro = 1e-6
