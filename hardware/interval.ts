@@ -4,7 +4,7 @@
 import type { Operator } from '../model/operator.ts'
 import type { Time } from './time.ts'
 
-/** Measured over expected: 5th and 95th percentile on rows that the constants were not fitted on. */
+/** Measured over expected: where nine in ten rows are of a machine that neither constants nor interval have seen. */
 export type Interval = readonly [low: number, high: number]
 
 /** What errors depend on: the kind of kernel, and whether latency or throughput sets its time. */

@@ -76,7 +76,8 @@ export function estimate(steps: readonly Step[], profile: Profile, engine: Engin
       : limits.compute >= limits.network
         ? 'compute'
         : 'network'
-  const interval = [expected * low, expected * high] as const
+  // Operators may be fused or overlapped into less than their sum, but not into less than the floor.
+  const interval = [Math.max(floor, expected * low), expected * high] as const
   return { bound, floor, expected, interval, limit, flops, bytes, rows, passes }
 }
 

@@ -210,7 +210,7 @@ function operatorAnswer({ operator, step, time, instances }: Row, intervals: Int
     bytes: addBytes(noBytes(), operator, step.times),
     bound_s: time.bound * instances,
     expected_s: time.expected * instances,
-    interval_s: [low * instances, high * instances],
+    interval_s: [Math.max(time.bound, low) * instances, high * instances],
     limit: time.limit,
     term: time.term,
     unit: operator.unit,

@@ -293,7 +293,7 @@ describe('intervals', () => {
     )
   }
 
-  it('hold 90 % of machines that are alike, and always 1', () => {
+  it('hold what tails of 8 % leave of machines that are alike, and always 1', () => {
     const rows = residuals({ a: 1, b: 1 })
     const { slow, fast, rare } = regimeIntervals(regimes, rows)
     for (const [regime, interval] of Object.entries({ slow, fast })) {
@@ -301,15 +301,15 @@ describe('intervals', () => {
         rows.filter((r) => r.regime === regime),
         (r) => inside(r, interval),
       )
-      expect(held).toBeGreaterThan(0.88)
-      expect(held).toBeLessThan(0.95)
+      expect(held).toBeGreaterThan(0.83)
+      expect(held).toBeLessThan(0.92)
     }
     expect(rare[0]).toBeLessThan(1)
     const late = rows.map((r) => ({ ...r, ratio: 2 + r.ratio }))
     expect(regimeIntervals(['slow'], late).slow[0]).toBeLessThanOrEqual(1)
   })
 
-  it('hold 90 % of the machine that is furthest off, and of its mirror image', () => {
+  it('hold most of the machine that is furthest off, and of its mirror image', () => {
     const { fast } = regimeIntervals(regimes, residuals({ a: 1, b: 1, c: 1.5 }))
     for (const offset of [1.5, 1 / 1.5]) {
       const own = residuals({ c: offset }).filter((r) => r.regime === 'fast')

@@ -73,8 +73,13 @@ describe('every answer', () => {
         expect(p.expected_s).toBeGreaterThanOrEqual(p.bound_s)
         expect(p.floor_s).toBeLessThanOrEqual(p.bound_s * (1 + 1e-12))
         expect(p.interval_s[0]).toBeLessThanOrEqual(p.expected_s)
+        expect(p.interval_s[0]).toBeGreaterThanOrEqual(p.floor_s)
         expect(p.interval_s[1]).toBeGreaterThanOrEqual(p.expected_s)
-        for (const o of p.operators) expect(o.expected_s).toBeGreaterThanOrEqual(o.bound_s)
+        for (const o of p.operators) {
+          expect(o.expected_s).toBeGreaterThanOrEqual(o.bound_s)
+          expect(o.interval_s[0]).toBeGreaterThanOrEqual(o.bound_s)
+          expect(o.interval_s[1]).toBeGreaterThanOrEqual(o.expected_s)
+        }
       }),
       runs,
     )
