@@ -1,5 +1,7 @@
 // The figures that are seconds: run on an idle machine, after a build. Medians; no test asserts them.
 import { spawnSync } from 'node:child_process'
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { loadMachine, loadModel, predict } from '../dist/index.js'
 
@@ -47,3 +49,13 @@ console.log(
   `cold predict --json   ${(cold * 1e3).toFixed(0)} ms, ${(cold / empty).toFixed(2)} times node -e '' (${(empty * 1e3).toFixed(0)} ms)`,
 )
 console.log(`predictions           ${Math.round(await rate())} a second (Llama-3.1-70B decode)`)
+
+// With a folder of measurements: all files but serving's, some 52,000 rows.
+const folder = process.argv[2]
+if (folder !== undefined) {
+  const files = readdirSync(folder)
+    .filter((name) => name.endsWith('.csv') && !/serving|max_throughput/.test(name))
+    .map((name) => join(folder, name))
+  const times = [1, 2, 3].map(() => seconds([program, 'accuracy', ...files, '--json']))
+  console.log(`accuracy              ${median(times).toFixed(1)} s for all rows of ${folder}`)
+}
