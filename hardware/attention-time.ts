@@ -114,8 +114,13 @@ const tileRows = 128
 const tileKeys = 64
 /** Joules per FLOP at 1 GHz: an H100 that just holds the matrix clock of its datasheet with its watts. */
 const energy = 2.11e-13
-/** Bytes per clock that a unit draws from the last-level cache; not fitted: the constant of matrix products. */
-const cacheRate = 33
+/** Bytes per clock that a unit draws from the last-level cache: `gemm.cache` as fitted on products, rounded; a test holds them together. */
+export const cacheRate = 33
+/**
+ * Traffic of queries and outputs where asynchronous kernels first copy the queries to 8 bits, over that without the copy.
+ * Set by hand while looking at an H100's 8-bit rows, not fitted.
+ */
+const copiedQueries = 1.75
 /** The splits' rule: most splits, and the share of full slots that is enough. */
 const mostSplits = 128
 const fullEnough = 0.85
@@ -340,7 +345,7 @@ function prefillTime(
   const longest = furthest * tile + k.start
   const compute = throttled(Math.max(mean, longest) / facts.matrixClock, facts, k)
   const writes = causal && !stored.apart
-  const copied = small && facts.asynchronous ? 1.75 : 1
+  const copied = small && facts.asynchronous ? copiedQueries : 1
   const bytes = (headDim + valueDim) * 2 * (copied * queries * heads + kvHeads * keys)
   const memory = stored.warm ? bytes / (cacheRate * facts.units * facts.clock) : bytes / facts.bandwidth
   const launch = fused ? 0 : ((writes ? 2 : 1) * k.launch) / facts.matrixClock

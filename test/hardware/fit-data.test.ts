@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { casesOf } from '../../cli/fit/cases.ts'
 import { coverageOf, intervalsOf, type Outcome } from '../../cli/fit/coverage.ts'
 import { files, readData } from '../../cli/fit/data.ts'
+import { cacheRate } from '../../hardware/attention-time.ts'
 import constantsFile from '../../hardware/constants.json' with { type: 'json' }
 import { attentionRatios, scored } from '../../hardware/fit/attention.ts'
 import { collectiveRatios } from '../../hardware/fit/collective.ts'
@@ -113,6 +114,10 @@ describe('coverage', () => {
     expect(of('a').unseen.inside).toBe(1)
     expect(of('a').foreign).toBe(1)
   })
+})
+
+it('has one rate of the last-level cache, in products and in attention', () => {
+  expect(Math.abs(cacheRate / globalConstants.gemm.cache - 1)).toBeLessThan(0.02)
 })
 
 describe('docs/accuracy.md', () => {
