@@ -47,6 +47,21 @@ export function seconds(flag: string): Parser<number> {
   })
 }
 
+/** A number above a limit, or from it, and below or up to another. */
+export function number(flag: string, range: { above?: number; least?: number; below?: number; most?: number } = {}) {
+  const { above = Number.NEGATIVE_INFINITY, least = above, below = Number.POSITIVE_INFINITY, most = below } = range
+  const fits = (x: number) => x > above && x >= least && x < below && x <= most
+  const bounds = [
+    ...('above' in range ? [`above ${above}`] : 'least' in range ? [`from ${least}`] : []),
+    ...('below' in range ? [`below ${below}`] : 'most' in range ? [`up to ${most}`] : []),
+  ]
+  return once(flag, (text) => {
+    const value = /^-?[0-9]*\.?[0-9]+(e[+-]?[0-9]+)?$/i.test(text.trim()) ? Number(text) : Number.NaN
+    if (Number.isFinite(value) && fits(value)) return value
+    throw new UsageError(`${flag}: expected a number ${bounds.join(' and ')}, got ${shown(text)}`)
+  })
+}
+
 /** One of a fixed list of words. */
 export function choice<const T extends string>(flag: string, words: readonly T[]): Parser<T> {
   return once(flag, (text) => {
@@ -113,6 +128,17 @@ export function names(flag: string): Parser<readonly string[]> {
     if (list.includes('')) throw new UsageError(`${flag}: expected names separated by commas, got ${shown(text)}`)
     return list
   })
+}
+
+/** Some of a fixed list of words, separated by commas. */
+export function listOf<const T extends string>(flag: string, words: readonly T[]): Parser<readonly T[]> {
+  const parse = names(flag)
+  return (text, previous) =>
+    parse(text, previous).map((name) => {
+      const known = words.find((w) => w === name)
+      if (known !== undefined) return known
+      throw new UsageError(`${flag}: expected some of ${words.join(', ')}, got ${name}${nearestHint(name, words)}`)
+    })
 }
 
 /** Puts the option's name before the message of a parser that does not know it. */
