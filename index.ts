@@ -27,6 +27,17 @@ export {
   verify,
   type Workload,
 } from './model/workload.ts'
+export {
+  type BildRates,
+  type BildRound,
+  type BildShares,
+  bildRound,
+  bildSeconds,
+  bildShares,
+  bildSpeedup,
+  ratesOf,
+  sampleBildRound,
+} from './simulate/bild/renewal.ts'
 export { type Engine, graph } from './simulate/engine.ts'
 export { type Estimate, estimate, type Row } from './simulate/estimate.ts'
 export { type AppliedMethod, type Method, methods, parseMethod } from './simulate/method.ts'
@@ -34,3 +45,7 @@ export { type OperatorAnswer, type Prediction, predict } from './simulate/predic
 export { type Phase, type Query, type Resolved, resolve } from './simulate/query.ts'
 export { loadPaper, paperNames } from './simulate/reproduce.ts'
 export { autoregressive, type Round, type Step, type Strategy } from './simulate/round.ts'
+export { type Acceptance, alphaOf, fromAccepted, fromAlpha, tokensPerRound } from './simulate/speculation/acceptance.ts'
+export { bestGamma, bestGammaOf, operationsFactor, speedup } from './simulate/speculation/gain.ts'
+export { constantRate, parseRate, type Rate, tableRate, traceRate } from './simulate/speculation/rate.ts'
+export { pairWarnings } from './simulate/speculation/vocabulary.ts'
