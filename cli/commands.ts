@@ -14,6 +14,10 @@ export const commands: Readonly<Record<string, Row>> = {
   compare: { summary: 'the same query on several machines, side by side', load: () => import('./commands/compare.ts') },
   list: { summary: 'the models, machines, methods or kernels there are', load: () => import('./commands/list.ts') },
   show: { summary: 'a model, machine or method, with its sources', load: () => import('./commands/show.ts') },
+  measure: {
+    summary: 'kernels on the machine at hand, checked and timed',
+    load: () => import('./commands/measure.ts'),
+  },
   calibrate: {
     summary: 'a machine adjusted to products measured on it',
     load: () => import('./commands/calibrate.ts'),

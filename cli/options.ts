@@ -149,3 +149,22 @@ function named<T>(flag: string, parse: () => T): T {
     throw error instanceof RangeError ? new UsageError(`${flag}: ${error.message}`) : error
   }
 }
+
+/** Whole numbers by name, `m=1,n=4k`; one record for each use of the option. */
+export function shapes(flag: string): Parser<readonly Readonly<Record<string, number>>[]> {
+  return (text, previous = []) => [...previous, shape(flag, present(flag, text))]
+}
+
+function shape(flag: string, text: string): Readonly<Record<string, number>> {
+  const sizes: Record<string, number> = {}
+  for (const pair of text.split(',')) {
+    const [, name, value] = /^\s*([a-z][a-z0-9-]*)\s*=\s*(\S+)\s*$/.exec(pair) ?? []
+    const number = value === undefined ? Number.NaN : parseTokens(value)
+    if (name === undefined || !Number.isInteger(number) || number < 0) {
+      throw new UsageError(`${flag}: expected sizes such as m=1,n=4096 or tokens=32k, got ${shown(pair)}`)
+    }
+    if (Object.hasOwn(sizes, name)) throw new UsageError(`${flag}: expected ${name} once, got it twice: ${shown(text)}`)
+    sizes[name] = number
+  }
+  return sizes
+}

@@ -40,6 +40,11 @@ export async function loadMachineArgument(text: string): Promise<Machine> {
   return await inFile(() => parseMachine(json, path))
 }
 
+/** Whether `memwall calibrate` left a machine. */
+export function hasLocal(): boolean {
+  return statOf(localPath()) !== undefined
+}
+
 /** The machine that `memwall calibrate` left. */
 async function localMachine(): Promise<Machine> {
   const path = localPath()

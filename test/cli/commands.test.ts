@@ -63,8 +63,9 @@ describe('list', () => {
   })
   it('methods and kernels', async () => {
     expect(await json('list', 'methods')).toMatchObject([{ name: 'window', options: [{ name: 'tokens' }] }])
-    expect(await json('list', 'kernels')).toEqual([])
-    expect(await run('list', 'kernels')).toMatch(/There are no kernels yet/)
+    const kernels = (await json('list', 'kernels')) as { name: string; sizes: { name: string }[] }[]
+    expect(kernels.find((k) => k.name === 'gemv')?.sizes.map((s) => s.name)).toEqual(['m', 'n', 'k', 'bits'])
+    expect(await run('list', 'kernels')).toContain('stream-read')
   })
 })
 

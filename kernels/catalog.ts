@@ -1,0 +1,24 @@
+// The kernels by name. Each is loaded only when it is asked for.
+import { nearestHint } from '../model/nearest.ts'
+import type { AnyKernel } from './kernel.ts'
+
+const table = {
+  'stream-read': async () => (await import('./suite/stream.ts')).streamRead,
+  'stream-copy': async () => (await import('./suite/stream.ts')).streamCopy,
+  'stream-triad': async () => (await import('./suite/stream.ts')).streamTriad,
+  fma: async () => (await import('./suite/peak.ts')).fma,
+  'empty-launch': async () => (await import('./suite/peak.ts')).emptyLaunch,
+  gemv: async () => (await import('./suite/gemv.ts')).gemv,
+} as const satisfies Record<string, () => Promise<AnyKernel>>
+
+export type KernelName = keyof typeof table
+export const kernelNames = Object.keys(table) as KernelName[]
+
+/** The kernel of this name. Throws RangeError. */
+export async function loadKernel(name: string): Promise<AnyKernel> {
+  const load = Object.hasOwn(table, name) ? table[name as KernelName] : undefined
+  if (load === undefined) {
+    throw new RangeError(`expected a kernel (${kernelNames.join(', ')}), got ${name}${nearestHint(name, kernelNames)}`)
+  }
+  return load()
+}

@@ -1,0 +1,43 @@
+// The backends by name, each loaded only when it is asked for.
+import { type Backend, type BackendName, DeviceError } from './backend.ts'
+
+export interface OpenOptions {
+  /** Of WebGPU: a part of the adapter's name, its number, or `software`. */
+  readonly adapter?: string
+}
+
+/** The backends that there are. */
+export const openBackends = ['webgpu'] as const satisfies readonly BackendName[]
+export type OpenBackend = (typeof openBackends)[number]
+
+const openers: Readonly<Record<OpenBackend, (options: OpenOptions) => Promise<Backend>>> = {
+  webgpu: async ({ adapter }) => {
+    const [{ openAdapter }, { webgpuBackend }] = await Promise.all([
+      import('./webgpu/adapter.ts'),
+      import('./webgpu/backend.ts'),
+    ])
+    const software = adapter === 'software'
+    const open = await openAdapter({ software, ...(adapter !== undefined && !software && { adapter }) })
+    const backend = await webgpuBackend(open.adapter)
+    // Dawn's instance must live as long as the device.
+    instances.add(open.gpu)
+    return backend as Backend
+  },
+}
+
+const instances = new Set<object>()
+
+/** Opens a backend: the one named, or the first that is there. Throws DeviceError where there is none. */
+export async function openBackend(name: OpenBackend | undefined, options: OpenOptions = {}): Promise<Backend> {
+  if (name !== undefined) return openers[name](options)
+  const reasons: string[] = []
+  for (const candidate of openBackends) {
+    try {
+      return await openers[candidate](options)
+    } catch (error) {
+      if (!(error instanceof DeviceError)) throw error
+      reasons.push(error.message)
+    }
+  }
+  throw new DeviceError(reasons.join('; '))
+}

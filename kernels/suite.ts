@@ -1,0 +1,114 @@
+// Many kernels, one after the other, beside the roofs of the same run.
+import type { Profile } from '../hardware/profile.ts'
+import { type Backend, DeviceError } from './backend.ts'
+import { loadKernel } from './catalog.ts'
+import type { AnyKernel, Sizes } from './kernel.ts'
+import { MeasureError, type Measurement, type MeasureOptions, measure, plansOf, shapeText, sizesOf } from './measure.ts'
+import type { Protocol } from './protocol.ts'
+
+/** A kernel at a shape, in one of its variants. */
+export interface Case {
+  readonly kernel: AnyKernel
+  readonly sizes: Sizes
+  readonly variant?: string
+}
+
+/** What the device reached in this run: bytes/s of the longest stream read, FLOP/s of multiply-adds in fp32. */
+export interface Roofs {
+  readonly bytes_per_s: number | null
+  readonly flops_per_s: number | null
+}
+
+/** A measurement with its share of the roof that is nearer, or the reason why there is none. */
+export interface SuiteRow extends Measurement {
+  readonly roof_fraction: number | null
+}
+
+export interface Suite {
+  readonly roofs: Roofs
+  readonly rows: readonly SuiteRow[]
+  /** Kernels and shapes that the device could not run, with the reason. */
+  readonly failed: readonly { readonly kernel: string; readonly shape: Sizes; readonly why: string }[]
+}
+
+export type Extent = 'small' | 'large'
+
+/** The shapes of each kernel: those of its own, or those asked for that have only sizes that it has. */
+export function casesOf(
+  kernels: readonly AnyKernel[],
+  asked: readonly Partial<Sizes>[],
+  extent: Extent,
+  backend: Backend,
+  variants: boolean,
+): Case[] {
+  for (const shape of asked) {
+    if (!kernels.some((k) => fits(k, shape))) {
+      const has = kernels.map((k) => `${k.name} has ${Object.keys(k.sizes).join(', ') || 'no sizes'}`).join('; ')
+      throw new RangeError(`--shape ${shapeText(shape as Sizes)}: fits none of the kernels; ${has}`)
+    }
+  }
+  return kernels.flatMap((kernel) => {
+    const own = asked.length === 0 ? kernel.shapes[extent] : asked.filter((shape) => fits(kernel, shape))
+    return own.flatMap((shape): Case[] => {
+      const sizes = sizesOf(kernel, shape, backend.facts)
+      if (!variants) return [{ kernel, sizes }]
+      const plans = kernel.plans[backend.name]?.(sizes, backend.facts) ?? []
+      return plans.length === 0 ? [{ kernel, sizes }] : plans.map(({ variant }) => ({ kernel, sizes, variant }))
+    })
+  })
+}
+
+function fits(kernel: AnyKernel, shape: Partial<Sizes>): boolean {
+  return Object.keys(shape).every((name) => Object.hasOwn(kernel.sizes, name))
+}
+
+export interface SuiteOptions extends Pick<MeasureOptions, 'checkOnly'> {
+  readonly profile?: Profile
+  readonly protocol?: Protocol
+  readonly extent: Extent
+  /** Told before each case. */
+  readonly progress?: (done: number, all: number, at: string) => void
+  /** No case is begun after so many seconds; those left are listed as failed. */
+  readonly seconds?: number
+}
+
+/** Measures the cases. A device that is lost ends the run with what there is. */
+export async function measureSuite(backend: Backend, cases: readonly Case[], options: SuiteOptions): Promise<Suite> {
+  const begin = performance.now()
+  const roofs = options.checkOnly ? { bytes_per_s: null, flops_per_s: null } : await roofsOf(backend, options)
+  const rows: SuiteRow[] = []
+  const failed: { kernel: string; shape: Sizes; why: string }[] = []
+  for (const [i, { kernel, sizes, variant }] of cases.entries()) {
+    options.progress?.(i, cases.length, `${kernel.name} ${shapeText(sizes)}`)
+    const fail = (why: string) => failed.push({ kernel: kernel.name, shape: sizes, why })
+    if ((performance.now() - begin) / 1000 > (options.seconds ?? Number.POSITIVE_INFINITY)) {
+      fail(`not begun after ${options.seconds} s`)
+      continue
+    }
+    try {
+      plansOf(kernel, sizes, backend)
+      const row = await measure(backend, kernel, sizes, { ...options, ...(variant !== undefined && { variant }) })
+      rows.push({ ...row, roof_fraction: roofFraction(row, roofs) })
+    } catch (error) {
+      if (!(error instanceof MeasureError || error instanceof DeviceError || error instanceof RangeError)) throw error
+      fail(error.message)
+    }
+  }
+  return { roofs, rows, failed }
+}
+
+async function roofsOf(backend: Backend, { extent, protocol }: SuiteOptions): Promise<Roofs> {
+  const [read, fma] = await Promise.all([loadKernel('stream-read'), loadKernel('fma')])
+  const of = async (kernel: AnyKernel, shape: Partial<Sizes> | undefined) =>
+    measure(backend, kernel, sizesOf(kernel, shape ?? {}, backend.facts), protocol ? { protocol } : {})
+  const bytes = await of(read, read.shapes[extent].at(-1))
+  const flops = await of(fma, fma.shapes[extent][0])
+  return { bytes_per_s: bytes.bytes_per_s, flops_per_s: flops.flops_per_s }
+}
+
+function roofFraction(row: Measurement, roofs: Roofs): number | null {
+  if (row.bytes_per_s === null || row.flops_per_s === null) return null
+  const memory = row.warm || roofs.bytes_per_s === null ? 0 : row.bytes_per_s / roofs.bytes_per_s
+  const compute = roofs.flops_per_s === null ? 0 : row.flops_per_s / roofs.flops_per_s
+  return Math.max(memory, compute)
+}

@@ -1,0 +1,91 @@
+// Pieces that WGSL sources are put together from. Loops over registers are written out here, so that nothing depends on
+// what a driver's compiler unrolls.
+import type { Facts } from '../backend.ts'
+
+/** The text of `line(0)` to `line(n - 1)`. */
+export function each(n: number, line: (i: number) => string, separator = '\n'): string {
+  return Array.from({ length: n }, (_, i) => line(i)).join(separator)
+}
+
+/** Workgroups in two dimensions where one would be too long; the source takes `id.y * ${width}u + id.x`. */
+export function spread(groups: number): readonly [x: number, y: number, z: number] {
+  const most = 32768
+  return groups <= most ? [groups, 1, 1] : [most, Math.ceil(groups / most), 1]
+}
+
+/** The linear number of a workgroup that `spread` laid out. */
+export function groupIndex(groups: number): string {
+  return groups <= 32768 ? 'group.x' : 'group.y * 32768u + group.x'
+}
+
+/** Lanes of a subgroup, where all subgroups of the device are alike; else 1, and lanes exchange nothing. */
+export function lanesOf({ subgroup }: Facts): number {
+  return subgroup && subgroup[0] === subgroup[1] ? subgroup[0] : 1
+}
+
+export function enables(lanes: number): string {
+  return lanes > 1 ? 'enable subgroups;\n' : ''
+}
+
+/** Statements that leave in every one of `lanes` neighbouring lanes their combination of `names`. */
+export function butterfly(names: readonly string[], lanes: number, combine: (a: string, b: string) => string): string {
+  const lines: string[] = []
+  for (let stride = lanes / 2; stride >= 1; stride /= 2) {
+    for (const name of names) lines.push(`${name} = ${combine(name, `subgroupShuffleXor(${name}, ${stride}u)`)};`)
+  }
+  return lines.join('\n')
+}
+
+export const add = (a: string, b: string) => `${a} + ${b}`
+export const max = (a: string, b: string) => `max(${a}, ${b})`
+
+/** Elements that are loaded together, in 16 bytes of fp16 or 32 of fp32. */
+export const pack = 8
+
+/** Packs of a row of so many elements: rows begin at whole packs. */
+export function packs(elements: number): number {
+  return Math.ceil(elements / pack)
+}
+
+/** Elements of a row with what fills its last pack. */
+export function padded(elements: number): number {
+  return packs(elements) * pack
+}
+
+/** 16-byte words of a pack. */
+export function packWords(bits: number): number {
+  return (pack * bits) / 128
+}
+
+/**
+ * Declares `NAME_lo` and `NAME_hi`, the two vec4f of the pack that begins at the 16-byte word `at` of the array `from`.
+ */
+export function loadPack(name: string, from: string, at: string, bits: number): string {
+  if (bits === 32) {
+    return `let ${name}_lo = bitcast<vec4f>(${from}[${at}]);
+let ${name}_hi = bitcast<vec4f>(${from}[${at} + 1u]);`
+  }
+  return `let ${name}_raw = ${from}[${at}];
+${unpack(name)}`
+}
+
+/** `NAME_lo` and `NAME_hi` from `NAME_raw`, eight halves in a vec4u. */
+export function unpack(name: string): string {
+  return `let ${name}_lo = vec4f(unpack2x16float(${name}_raw.x), unpack2x16float(${name}_raw.y));
+let ${name}_hi = vec4f(unpack2x16float(${name}_raw.z), unpack2x16float(${name}_raw.w));`
+}
+
+/** The vec4u of eight halves from two vec4f. */
+export function halves(lo: string, hi: string): string {
+  return `vec4u(pack2x16float(${lo}.xy), pack2x16float(${lo}.zw), pack2x16float(${hi}.xy), pack2x16float(${hi}.zw))`
+}
+
+/** Bindings in order: name to declaration of its type, outputs writable. */
+export function bindings(list: readonly (readonly [name: string, type: string, writes?: true])[]): string {
+  return list
+    .map(([name, type, writes], i) => {
+      const access = writes ? 'read_write' : 'read'
+      return `@group(0) @binding(${i}) var<storage, ${access}> ${name}: ${type};`
+    })
+    .join('\n')
+}
