@@ -8,6 +8,28 @@ export function ropeFrequencies(headDim: number, theta: number): Float64Array {
   return Float64Array.from({ length: headDim / 2 }, (_, c) => theta ** ((-2 * c) / headDim))
 }
 
+/**
+ * Weights of squared errors (a diagonal Fisher information) of rotated channels, from those of the channels as they were:
+ * the diagonal of the rotated matrix. In place, the first token at `firstPosition`; both ways are the same.
+ */
+export function rotateWeights(x: Tensor, theta: number, firstPosition = 0): Tensor {
+  const half = x.headDim / 2
+  const frequencies = ropeFrequencies(x.headDim, theta)
+  for (let t = 0, at = 0; t < x.tokens; t++) {
+    const shares = frequencies.map((f) => Math.sin((firstPosition + t) * f) ** 2)
+    for (let h = 0; h < x.heads; h++, at += x.headDim) {
+      for (let c = 0; c < half; c++) {
+        const a = x.data[at + c] as number
+        const b = x.data[at + half + c] as number
+        const share = shares[c] as number
+        x.data[at + c] = a + (b - a) * share
+        x.data[at + half + c] = b + (a - b) * share
+      }
+    }
+  }
+  return x
+}
+
 /** Rotates in place, the first token by `firstPosition`; `way` -1 turns back. Returns its argument. */
 export function rotate(x: Tensor, theta: number, firstPosition = 0, way: 1 | -1 = 1): Tensor {
   const { tokens, heads, headDim, data } = x

@@ -128,8 +128,8 @@ function dimensions({ tokens, heads, headDim }: Shape): string {
   return `[${tokens}, ${heads}, ${headDim}]`
 }
 
-/** Ranges of tokens that cover a shape, each of at most `most` elements (but at least one token). */
-export function tokenBlocks({ tokens, heads, headDim }: Shape, most = 2 ** 22): Range[] {
-  const size = Math.max(1, Math.floor(most / (heads * headDim)))
+/** Ranges of tokens that cover a shape, each of at most `most` elements, in multiples of `multiple` tokens. */
+export function tokenBlocks({ tokens, heads, headDim }: Shape, most = 2 ** 22, multiple = 1): Range[] {
+  const size = Math.max(1, Math.floor(most / (heads * headDim * multiple))) * multiple
   return Array.from({ length: Math.ceil(tokens / size) }, (_, i) => [i * size, Math.min(tokens, (i + 1) * size)])
 }
