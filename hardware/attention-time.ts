@@ -320,8 +320,10 @@ function prefillTime(
   let furthest = 0
   let queries = 0
   let keys = 0
+  let pairs = 0
   for (const { sequences, query, kv } of rows) {
     if (query <= decodeQueries) continue
+    pairs += sequences * query * kv
     const perHead = Math.ceil((query * packed) / tileRows) / packed
     const windowed = causal && kv < query / 2
     const reach = causal && !windowed ? kv + (query - 1) / 2 : kv
@@ -335,18 +337,20 @@ function prefillTime(
   if (blocks === 0) return 0
 
   const dims = 16 * Math.ceil(headDim / 16) + 16 * Math.ceil(valueDim / 16)
-  const pairs = tileRows * tileKeys
+  const inTile = tileRows * tileKeys
   const unpack = small && !facts.asynchronous ? (tileKeys * dims) / k.unpack : 0
   const spill = small && headDim > 128 ? k.wide : 1
-  const matrix = (k.matrix * 2 * pairs * dims) / facts.matrix
-  const softmax = (k.softmax * pairs) / facts.vector
+  const matrix = (k.matrix * 2 * inTile * dims) / facts.matrix
+  const softmax = (k.softmax * inTile) / facts.vector
   const tile = spill * (matrix + softmax + unpack)
   const mean = (heads * (tiles * tile + blocks * k.start)) / facts.units
   const longest = furthest * tile + k.start
   const compute = throttled(Math.max(mean, longest) / facts.matrixClock, facts, k)
   const writes = causal && !stored.apart
   const copied = small && facts.asynchronous ? copiedQueries : 1
-  const bytes = (headDim + valueDim) * 2 * (copied * queries * heads + kvHeads * keys)
+  // Terms of the scores that come from memory are 16 bits each.
+  const terms16 = shape.bias ? 2 * pairs * heads : 0
+  const bytes = (headDim + valueDim) * 2 * (copied * queries * heads + kvHeads * keys) + terms16
   const memory = stored.warm ? bytes / (cacheRate * facts.units * facts.clock) : bytes / facts.bandwidth
   const launch = fused ? 0 : ((writes ? 2 : 1) * k.launch) / facts.matrixClock
   // A kernel of its own, which no tile hides, reads the new rows and writes them.

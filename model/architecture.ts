@@ -174,6 +174,58 @@ export interface Convolution {
   readonly outputPerToken: number
 }
 
+/** One dimension that a convolution steps over. `same` pads until ceil(input / stride) positions come out. */
+export interface Side {
+  readonly kernel: number
+  readonly stride: number
+  readonly padding: readonly [before: number, after: number] | 'same'
+}
+
+/**
+ * A convolution over time and, where it has `features`, over those too. It runs at the length that it finds, and a
+ * stride over time lowers the rate of everything after it.
+ */
+export interface TemporalConvolution {
+  readonly kind: 'temporal-convolution'
+  readonly name: string
+  readonly channels: { readonly input: number; readonly output: number }
+  /** As many as input channels: depthwise. */
+  readonly groups: number
+  readonly bias: boolean
+  readonly time: Side
+  readonly features?: Side & { readonly size: number }
+  /** Normalizes its output by statistics kept from training, before the activation. */
+  readonly batchNorm?: true
+  /** As in FeedForward; `glu` gates one half of the output channels with the other. */
+  readonly activation?: string
+}
+
+/** Self-attention over relative positions (Transformer-XL, arXiv 1901.02860, section 3.3), both ways. */
+export interface RelativeAttention {
+  readonly kind: 'relative-attention'
+  readonly name: string
+  readonly width: number
+  readonly heads: number
+  readonly headDim: number
+  /** Of the query, key, value and output projections; that of the positions has none. */
+  readonly bias: boolean
+}
+
+/** A learned factor and offset for each channel, in place of a norm before a module (scaled post-norm). */
+export interface Scale {
+  readonly kind: 'scale'
+  readonly name: string
+  readonly width: number
+}
+
+/** Repeats each token: what comes after runs at `factor` times the rate, at the length before it was lowered. */
+export interface Upsample {
+  readonly kind: 'upsample'
+  readonly name: string
+  readonly width: number
+  readonly factor: number
+}
+
 /** Look-up tables at the bottom of a stack. `lookups` rows are read per token (0: a table that no kernel gathers from). */
 export interface Embedding {
   readonly kind: 'embedding'
@@ -209,6 +261,10 @@ export type Module =
   | MixtureOfExperts
   | Linear
   | Convolution
+  | TemporalConvolution
+  | RelativeAttention
+  | Scale
+  | Upsample
   | Embedding
   | Head
 
@@ -216,6 +272,8 @@ export interface LayerGroup {
   /** Indices of the layers, in the stack's order, that are exactly alike. */
   readonly layers: readonly number[]
   readonly modules: readonly Module[]
+  /** Tokens of the stack for each token that comes to these layers; 1 where absent. */
+  readonly rate?: number
 }
 
 export interface Stack {
@@ -224,6 +282,15 @@ export interface Stack {
   readonly input: readonly Module[]
   readonly groups: readonly LayerGroup[]
   readonly output: readonly Module[]
+}
+
+/** How sound becomes frames of features. Samples. */
+export interface Audio {
+  readonly sampleRate: number
+  readonly window: number
+  readonly hop: number
+  /** Windows centred on every hop from the first sample on; only those inside the audio; or one for every hop begun. */
+  readonly framing: 'centred' | 'inside' | 'padded'
 }
 
 /** How the answer to "what did you read from this config" is given. */
@@ -252,8 +319,9 @@ export interface Architecture {
   readonly positions?: number
   /** Encoders of fixed input: tokens (ViT 197, Whisper 1500). */
   readonly sourceTokens?: number
-  /** Speech: encoder tokens per second of audio. */
+  /** Speech: encoder tokens per second of audio, and how audio is cut into the frames that its first layer reads. */
   readonly tokensPerSecond?: number
+  readonly audio?: Audio
   readonly reading: Reading
 }
 
@@ -281,14 +349,18 @@ export function mainStack(a: Architecture): Stack {
   return stack
 }
 
-/** Groups layers that are exactly alike, each given as its list of modules, in the order of first appearance. */
-export function groupLayers(layers: readonly (readonly Module[])[]): LayerGroup[] {
-  const byKey = new Map<string, { layers: number[]; modules: readonly Module[] }>()
+/**
+ * Groups layers that are exactly alike, each given as its list of modules, in the order of first appearance; `rates` are
+ * those of the tokens that come to each layer, all 1 where absent.
+ */
+export function groupLayers(layers: readonly (readonly Module[])[], rates: readonly number[] = []): LayerGroup[] {
+  const byKey = new Map<string, { layers: number[]; modules: readonly Module[]; rate?: number }>()
   layers.forEach((modules, index) => {
-    const key = JSON.stringify(modules)
+    const { [index]: rate = 1 } = rates
+    const key = `${rate} ${JSON.stringify(modules)}`
     const group = byKey.get(key)
     if (group) group.layers.push(index)
-    else byKey.set(key, { layers: [index], modules })
+    else byKey.set(key, { layers: [index], modules, ...(rate !== 1 && { rate }) })
   })
   return [...byKey.values()]
 }

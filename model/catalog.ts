@@ -29,6 +29,7 @@ const neox = () => import('./presets/neox.ts')
 const opt = () => import('./presets/opt.ts')
 const phi = () => import('./presets/phi.ts')
 const qwen = () => import('./presets/qwen.ts')
+const speech = () => import('./presets/speech.ts')
 const t5 = () => import('./presets/t5.ts')
 const vit = () => import('./presets/vit.ts')
 const whisper = () => import('./presets/whisper.ts')
@@ -189,6 +190,15 @@ const table = {
   'phi-4':               row(phi),
   'phi-4-mini':          row(phi, 'phi-4-mini-instruct', 'phi-4-mini-reasoning'),
   'nemotron-3-nano':     row(nemotron, 'nemotron-3-nano-30b-a3b', 'nvidia-nemotron-3-nano-30b-a3b'),
+  'conformer-ctc-s':     row(speech),
+  'conformer-ctc-m':     row(speech),
+  'conformer-ctc-l':     row(speech),
+  'squeezeformer-xs':    row(speech),
+  'squeezeformer-s':     row(speech),
+  'squeezeformer-sm':    row(speech),
+  'squeezeformer-m':     row(speech),
+  'squeezeformer-ml':    row(speech),
+  'squeezeformer-l':     row(speech),
   'whisper-tiny':        row(whisper),
   'whisper-base':        row(whisper),
   'whisper-small':       row(whisper),

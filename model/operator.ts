@@ -29,6 +29,18 @@ export interface AttentionRows {
   readonly kv: number
 }
 
+/** What a convolution steps over, in sequences of one length: time first, then features where it has them. */
+export interface ConvolutionImages {
+  readonly sequences: number
+  readonly sides: readonly {
+    readonly input: number
+    readonly output: number
+    readonly kernel: number
+    readonly stride: number
+    readonly padding: readonly [before: number, after: number]
+  }[]
+}
+
 export type Shape =
   /** `matrices` products of (m × k) by (k × n): m tokens, n outputs. */
   | { readonly kind: 'gemm'; readonly m: number; readonly n: number; readonly k: number; readonly matrices: number }
@@ -42,8 +54,20 @@ export type Shape =
       readonly rows: readonly AttentionRows[]
       /** Bits of a stored key's element, where fewer than 16. */
       readonly stored?: number
+      /** A term of every score comes from memory. */
+      readonly bias?: true
     }
-  | { readonly kind: 'convolution'; readonly outputs: number; readonly channels: number; readonly taps: number }
+  /** `outputs` positions of `channels` channels, each the sum of `taps` inputs. */
+  | {
+      readonly kind: 'convolution'
+      readonly outputs: number
+      readonly channels: number
+      readonly taps: number
+      /** Input channels, the groups that they fall into and what is stepped over; absent where counted per token. */
+      readonly inputs?: number
+      readonly groups?: number
+      readonly images?: readonly ConvolutionImages[]
+    }
   | { readonly kind: 'recurrence'; readonly sequences: number; readonly tokens: number; readonly state: number }
   | { readonly kind: 'stream'; readonly elements: number }
   | {

@@ -1,6 +1,14 @@
 // Parameters of each module, counted from its shapes, by the role of the weight. The only place that knows which
 // weights a module has; the bytes of a deployment and the counts of `show model` both come from here.
-import type { Architecture, Attention, LatentAttention, Module, Role } from './architecture.ts'
+import type {
+  Architecture,
+  Attention,
+  LatentAttention,
+  Module,
+  RelativeAttention,
+  Role,
+  TemporalConvolution,
+} from './architecture.ts'
 
 /** One weight: a matrix of `rows` × `columns`, `copies` times (experts). `columns` is the contracted width. */
 export interface Weight {
@@ -89,13 +97,35 @@ function latentAttention(a: LatentAttention): Weight[] {
   ]
 }
 
+function relativeAttention(a: RelativeAttention): Weight[] {
+  const inner = a.heads * a.headDim
+  return [
+    weight('attention', 3 * inner, a.width, split),
+    weight('attention', inner, a.width, split),
+    weight('attention', a.width, inner, split),
+    ...vector('norm', 3 * inner + a.width, a.bias),
+    // A bias of content and one of position for each head.
+    ...vector('norm', 2 * inner),
+  ]
+}
+
+/** Inputs that each output of a convolution sums up. */
+export function tapsOf({ channels, groups, time, features }: TemporalConvolution): number {
+  return (channels.input / groups) * time.kernel * (features?.kernel ?? 1)
+}
+
 /** Every weight of one instance of the module. */
 export function weights(m: Module): Weight[] {
   switch (m.kind) {
     case 'norm':
       return m.scale === false ? [] : vector('norm', m.width * (m.bias ? 2 : 1))
+    case 'scale':
+      return vector('norm', 2 * m.width)
     case 'add':
+    case 'upsample':
       return []
+    case 'relative-attention':
+      return relativeAttention(m)
     case 'attention':
       return attention(m)
     case 'latent-attention':
@@ -156,6 +186,12 @@ export function weights(m: Module): Weight[] {
     case 'convolution': {
       const taps = (m.channels.input / m.groups) * m.kernel.reduce((a, b) => a * b, 1)
       return [weight('convolution', m.channels.output, taps), ...vector('norm', m.channels.output, m.bias)]
+    }
+    case 'temporal-convolution': {
+      const { output } = m.channels
+      // Batch norm keeps a mean and a variance beside its factor and offset.
+      const vectors = (m.bias ? 1 : 0) + (m.batchNorm ? 4 : 0)
+      return [weight('convolution', output, tapsOf(m)), ...vector('norm', vectors * output)]
     }
     case 'embedding':
       return m.tables.filter((t) => !t.shared).map((t) => weight('embedding', t.rows, t.width, split))

@@ -2,12 +2,16 @@
 import { type LayerGroup, layerLabel, type Module, type Stack } from './architecture.ts'
 import { type Deployment, devices, replicas } from './deployment.ts'
 import { attention } from './modules/attention.ts'
+import { temporalConvolution } from './modules/convolution.ts'
 import { add, convolution, embedding, head, linear, norm } from './modules/edges.ts'
 import { type Context, collective } from './modules/emit.ts'
 import { feedForward, mixtureOfExperts } from './modules/feed-forward.ts'
 import { latentAttention } from './modules/latent-attention.ts'
+import { scale, upsample } from './modules/rate.ts'
 import { recurrence } from './modules/recurrence.ts'
+import { relativeAttention } from './modules/relative-attention.ts'
 import type { Operator, Pass } from './operator.ts'
+import { exitRate, framesOf, outputLength, tokensAt } from './rate.ts'
 import { tokens as newTokens, type Sequences, type Workload } from './workload.ts'
 
 const emitters: { readonly [K in Module['kind']]: (m: Extract<Module, { kind: K }>, c: Context) => void } = {
@@ -21,6 +25,10 @@ const emitters: { readonly [K in Module['kind']]: (m: Extract<Module, { kind: K 
   moe: mixtureOfExperts,
   linear,
   convolution,
+  'temporal-convolution': temporalConvolution,
+  'relative-attention': relativeAttention,
+  scale,
+  upsample,
   embedding,
   head,
 }
@@ -28,6 +36,48 @@ const emitters: { readonly [K in Module['kind']]: (m: Extract<Module, { kind: K 
 function emitModule(m: Module, c: Context): void {
   const emitter = emitters[m.kind] as (m: Module, c: Context) => void
   emitter(m, c)
+}
+
+/** The same sequences at other lengths. */
+function resized(c: Context, length: (g: Sequences) => number): Context {
+  const groups = c.groups.map((g) => ({ ...g, query: length(g) }))
+  return { ...c, groups, tokens: groups.reduce((sum, g) => sum + g.sequences * g.query, 0) }
+}
+
+/** Everything at the rate of one token for `rate` of the stack's. */
+function atRate(c: Context, rate: number): Context {
+  return rate === 1 ? c : resized(c, (g) => tokensAt(rate, g.query))
+}
+
+/** Emits the modules one after the other, each at the length that those before it leave; `whole` is at rate 1. */
+function emitInOrder(modules: readonly Module[], whole: Context, begin: Context, beginRate: number): Context {
+  let c = begin
+  let rate = beginRate
+  for (const m of modules) {
+    if (m.kind === 'upsample') {
+      rate /= m.factor
+      c = atRate(whole, rate)
+    }
+    emitModule(m, c)
+    if (m.kind !== 'temporal-convolution') continue
+    rate *= m.time.stride
+    c = resized(c, (g) => outputLength(m.name, m.time, g.query))
+  }
+  return c
+}
+
+/** Modules before the layers: those of a speech encoder read frames, and must leave the workload's tokens. */
+function emitInput(stack: Stack, whole: Context): void {
+  if (!stack.input.some((m) => m.kind === 'temporal-convolution')) {
+    for (const m of stack.input) emitModule(m, whole)
+    return
+  }
+  const frames = resized(whole, (g) => g.frames ?? framesOf(stack, g.query))
+  const left = emitInOrder(stack.input, whole, frames, 1)
+  left.groups.forEach((g, i) => {
+    const { frames, query } = whole.groups[i] as Sequences
+    if (g.query !== query) throw new RangeError(`frames: expected what makes ${query} tokens, got ${frames}`)
+  })
 }
 
 /** The stack that the workload runs on. */
@@ -67,12 +117,13 @@ export function pass(deployment: Deployment, workload: Workload): Pass {
   const out: Operator[] = []
   const allTokens = newTokens(workload)
   const whole = { deployment, groups, tokens, sequences, logits, allTokens, out, layers: '', count: 1 }
-  for (const m of stack.input) emitModule(m, whole)
+  emitInput(stack, whole)
   for (const group of stack.groups) {
     const c = { ...whole, layers: label(group), count: group.layers.length }
-    for (const m of group.modules) emitModule(m, c)
+    emitInOrder(group.modules, c, atRate(c, group.rate ?? 1), group.rate ?? 1)
   }
-  for (const m of stack.output) emitModule(m, whole)
+  const last = atRate(whole, exitRate(stack))
+  for (const m of stack.output) emitModule(m, last)
   const boundaries = deployment.parallel.pipeline - 1
   const sent = { ...whole, count: boundaries }
   if (boundaries > 0) collective(sent, 'pipeline-send', 'send', devices(deployment), tokens * stack.width)

@@ -17,6 +17,8 @@ export interface Sequences {
   readonly past: readonly Segment[]
   /** Tokens of the encoder that each reads through cross attention. */
   readonly source?: number
+  /** Frames that a speech encoder's first layer reads of each; as many as its tokens need where absent. */
+  readonly frames?: number
   /** Tokens per sequence that take the head: 1 in prefill, all in verification, 0 in a chunk that is not the last. */
   readonly logits: number
   /** The pass that first brings the sequence: expanded latents, cross keys and values written. */
@@ -56,9 +58,10 @@ export function chunk(sequences: number, tokens: number, past: number, last: boo
   return { stack: 'decoder', groups: [{ ...group, prompt: true, ...(source && { source }) }] }
 }
 
-/** `tokens` through the encoder. */
-export function encode(sequences: number, tokens: number): Workload {
-  return { stack: 'encoder', groups: [{ sequences, query: tokens, past: [], logits: 1, prompt: true }] }
+/** `tokens` through the encoder, of a speech encoder made from `frames`. */
+export function encode(sequences: number, tokens: number, frames?: number): Workload {
+  const group = { sequences, query: tokens, past: [], logits: 1, prompt: true } as const
+  return { stack: 'encoder', groups: [frames === undefined ? group : { ...group, frames }] }
 }
 
 /** One step of a tree: `leaves` sequences per tree that share a prefix and have a stretch of their own. */

@@ -9,6 +9,7 @@ import type { Deployment, DeploymentOptions } from '../model/deployment.ts'
 import { deploy, releasedActivations } from '../model/deployment.ts'
 import { type FormatName, format, formatNames } from '../model/format.ts'
 import { decode, encode, prefill, type Workload } from '../model/workload.ts'
+import { audioTokens, checkLength, type Heard } from './audio.ts'
 import type { AppliedMethod } from './method.ts'
 
 export const phases = ['decode', 'prefill', 'encode'] as const
@@ -69,7 +70,8 @@ export function resolve(query: Query): Resolved {
   checkCount('new-tokens', query.newTokens, 1, 1e7)
   const phase = query.phase ?? (architecture.kind === 'encoder' ? 'encode' : 'decode')
   checkPhase(architecture, phase, query)
-  const source = sourceTokens(query, phase, warnings)
+  const heard = query.audio === undefined ? undefined : audioTokens(architecture, query.audio, warnings)
+  const source = sourceTokens(query, phase, heard, warnings)
   const usual = Math.min(2048, architecture.positions ?? 2048)
   const context = phase === 'encode' ? (source ?? 512) : (query.context ?? usual)
   if (phase !== 'encode') checkPositions(architecture, context + past + (query.newTokens ?? 0), warnings)
@@ -78,9 +80,10 @@ export function resolve(query: Query): Resolved {
   checkSelections(deployment, query)
   warnings.push(...untouched(deployment, query))
   const cross = architecture.kind === 'encoder-decoder' && phase !== 'encode' ? source : undefined
+  if (phase === 'encode') checkLength(architecture, context, warnings)
   const workload =
     phase === 'encode'
-      ? encode(batch, context)
+      ? encode(batch, context, heard?.frames)
       : phase === 'prefill'
         ? prefill(batch, context, past, cross)
         : decode(batch, context, cross)
@@ -102,7 +105,7 @@ function checkPhase(a: Architecture, phase: Phase, query: Query): void {
   if (query.source !== undefined && a.kind === 'decoder') {
     throw new RangeError(`source: ${a.name} has no encoder; expected no --source, got ${query.source}`)
   }
-  if (query.audio !== undefined && a.tokensPerSecond === undefined) {
+  if (query.audio !== undefined && a.audio === undefined) {
     throw new RangeError(`audio: ${a.name} does not take audio; expected --source or --context in tokens`)
   }
   if (query.audio !== undefined && query.source !== undefined) {
@@ -118,10 +121,10 @@ function checkPhase(a: Architecture, phase: Phase, query: Query): void {
 }
 
 /** Encoder tokens of the query; undefined for decoders. */
-function sourceTokens(query: Query, phase: Phase, warnings: string[]): number | undefined {
+function sourceTokens(query: Query, phase: Phase, heard: Heard | undefined, warnings: string[]): number | undefined {
   const { architecture: a } = query
   if (a.kind === 'decoder') return undefined
-  if (query.audio !== undefined) return audioTokens(a, query.audio, warnings)
+  if (heard !== undefined) return heard.tokens
   const given = query.source ?? (phase === 'encode' ? query.context : undefined)
   if (given !== undefined) {
     if (a.sourceTokens !== undefined && given !== a.sourceTokens) {
@@ -131,24 +134,10 @@ function sourceTokens(query: Query, phase: Phase, warnings: string[]): number | 
   }
   if (a.sourceTokens !== undefined) return a.sourceTokens
   if (a.kind === 'encoder-decoder') warnings.push('no --source given: 512 encoder tokens assumed')
+  if (a.tokensPerSecond !== undefined) {
+    warnings.push(`no --audio given: 512 tokens assumed, ${512 / a.tokensPerSecond} s`)
+  }
   return Math.min(512, a.positions ?? 512)
-}
-
-function audioTokens(a: Architecture, seconds: number, warnings: string[]): number {
-  if (!(seconds > 0) || !Number.isFinite(seconds)) {
-    throw new RangeError(`audio: expected seconds above 0, got ${seconds}`)
-  }
-  const tokens = Math.ceil(seconds * (a.tokensPerSecond ?? 0))
-  if (a.sourceTokens !== undefined && tokens > a.sourceTokens) {
-    const most = a.sourceTokens / (a.tokensPerSecond ?? 1)
-    throw new RangeError(
-      `audio: ${a.name} encodes at most ${most} s at once, got ${seconds}; use --batch for more windows`,
-    )
-  }
-  if (a.sourceTokens !== undefined && tokens < a.sourceTokens) {
-    warnings.push(`${a.name} as released pads audio to ${a.sourceTokens} tokens; this is ${tokens}`)
-  }
-  return tokens
 }
 
 function checkPositions(a: Architecture, tokens: number, warnings: string[]): void {

@@ -7,11 +7,13 @@ import {
   type Module,
   mainStack,
   type Stack,
+  type TemporalConvolution,
 } from '../../model/architecture.ts'
 import { deploy, describeWeights } from '../../model/deployment.ts'
 import { perToken } from '../../model/memory.ts'
 import { elements, parameters, weights } from '../../model/parameters.ts'
 import { formatLabel } from '../../model/quantity.ts'
+import { rateAfter } from '../../model/rate.ts'
 import type { Answer } from '../answer.ts'
 import { table } from '../table.ts'
 import * as units from '../units.ts'
@@ -58,6 +60,7 @@ function stackCard(s: Stack) {
       layers: layerLabel(g.layers),
       count: g.layers.length,
       parameters: groupParameters(g),
+      rate: rateAfter(g),
       modules: g.modules,
     })),
   }
@@ -75,17 +78,26 @@ interface GroupRow {
   readonly stack: string
   readonly layers: string
   readonly count: number
+  readonly rate: number
   readonly parameters: number
   readonly modules: readonly Module[]
 }
 
 function modelView(a: Architecture, card: ModelCard) {
   const rows: GroupRow[] = card.stacks.flatMap((s) => s.groups.map((g) => ({ stack: s.name, ...g })))
+  const rated = rows.some((g) => g.rate !== 1)
   const groups = table<GroupRow>(
     [
       { key: 'stack', title: 'stack', value: (g) => g.stack },
       { key: 'layers', title: 'layers', value: (g) => g.layers, wraps: true },
       { key: 'count', title: 'x', value: (g) => g.count, align: 'right' },
+      {
+        key: 'rate',
+        ...(rated && { title: 'rate' }),
+        value: (g) => g.rate,
+        text: (g) => `1/${g.rate}`,
+        align: 'right',
+      },
       {
         key: 'parameters',
         title: 'total',
@@ -150,7 +162,14 @@ function describe(m: Module): string {
   switch (m.kind) {
     case 'norm':
     case 'add':
+    case 'scale':
       return m.name
+    case 'upsample':
+      return `${m.name} x${m.factor}`
+    case 'temporal-convolution':
+      return describeConvolution(m)
+    case 'relative-attention':
+      return `${m.name} ${m.heads} heads x ${m.headDim}, relative positions`
     case 'attention':
       return `${m.name} ${m.heads}/${m.kvHeads} heads x ${m.headDim}${m.reach.kind === 'full' ? '' : `, ${m.reach.kind} ${m.reach.tokens}`}`
     case 'latent-attention':
@@ -172,4 +191,12 @@ function describe(m: Module): string {
     case 'head':
       return `${m.name} ${m.vocabulary}x${m.width}`
   }
+}
+
+function describeConvolution({ name, channels, groups, time, features, activation }: TemporalConvolution): string {
+  const sides = features ? [time, features] : [time]
+  const { input, output } = channels
+  const stride = sides.some((s) => s.stride > 1) ? `, stride ${sides.map((s) => s.stride).join('x')}` : ''
+  const kernel = `kernel ${sides.map((s) => s.kernel).join('x')}`
+  return `${name} ${groups > 1 ? `${output} channels apart` : `${input}->${output}`}, ${kernel}${stride}${activation ? ` ${activation}` : ''}`
 }

@@ -20,6 +20,7 @@ import * as openai from './openai.ts'
 import * as phi from './phi.ts'
 import * as qwen from './qwen.ts'
 import { readConfig } from './read.ts'
+import * as speech from './speech.ts'
 import * as t5 from './t5.ts'
 import * as vit from './vit.ts'
 import * as whisper from './whisper.ts'
@@ -44,6 +45,7 @@ const modules = {
   openai,
   phi,
   qwen,
+  speech,
   t5,
   vit,
   whisper,

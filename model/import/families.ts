@@ -22,6 +22,7 @@ export const files = {
   openai: () => import('./openai.ts'),
   phi: () => import('./phi.ts'),
   qwen: () => import('./qwen.ts'),
+  speech: () => import('./speech.ts'),
   t5: () => import('./t5.ts'),
   vit: () => import('./vit.ts'),
   whisper: () => import('./whisper.ts'),
@@ -81,6 +82,7 @@ export const families = {
   codegen: { file: 'gpt', reader: 'codegen', needs: plain },
   cohere: { file: 'cohere', reader: 'cohere', needs: modern },
   cohere2: { file: 'cohere', reader: 'cohere2', needs: modern },
+  conformer: { file: 'speech', reader: 'conformer', needs: stream },
   dbrx: {
     file: 'dbrx',
     reader: 'dbrx',
@@ -159,6 +161,7 @@ export const families = {
   roberta: { file: 'encoder', reader: 'roberta', needs: modern },
   seed_oss: { file: 'llama', reader: 'seedOss', needs: modern },
   smollm3: { file: 'llama4', reader: 'smollm3', needs: modern },
+  squeezeformer: { file: 'speech', reader: 'squeezeformer', needs: stream },
   stablelm: { file: 'llama', reader: 'stablelm', needs: modern },
   starcoder2: { file: 'llama', reader: 'starcoder2', needs: modern },
   t5: { file: 't5', reader: 't5', needs: relative },

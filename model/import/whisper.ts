@@ -1,28 +1,28 @@
 // Whisper (arXiv 2212.04356): 100 frames of mel features a second, two convolutions that halve them, an encoder of fixed
 // length and a decoder. Keys have no bias; both tables of positions are in the checkpoint.
-import type { Convolution, Module, Stack } from '../architecture.ts'
+import type { Audio, Module, Stack, TemporalConvolution } from '../architecture.ts'
 import { groupLayers } from '../architecture.ts'
 import { sideHeads, sideMlp } from './bart.ts'
 import { crossAttention, type Draft, embedding, layerNorm, layersOf, norm, preNorm, selfAttention } from './blocks.ts'
 import { type Fields, limits } from './fields.ts'
 import { tied } from './shape.ts'
 
-const framesPerSecond = 100
+/** Windows of 25 ms every 10 ms, one for each hop begun. */
+const audio: Audio = { sampleRate: 16_000, window: 400, hop: 160, framing: 'padded' }
 /** The second convolution has stride 2. */
 const framesPerToken = 2
 
 const bias = { query: true, key: false, value: true, output: true }
 
-function convolution(name: string, input: number, output: number, outputPerToken: number): Convolution {
+function convolution(name: string, input: number, output: number, stride: number): TemporalConvolution {
   return {
-    kind: 'convolution',
+    kind: 'temporal-convolution',
     name,
     channels: { input, output },
-    kernel: [3],
     groups: 1,
     bias: true,
-    inputPerToken: framesPerToken,
-    outputPerToken,
+    time: { kernel: 3, stride, padding: [1, 1] },
+    activation: 'gelu',
   }
 }
 
@@ -35,8 +35,8 @@ function encoderStack(f: Fields, source: number): Stack {
     name: 'encoder',
     width: h.width,
     input: [
-      convolution('convolution-1', bins, h.width, framesPerToken),
-      convolution('convolution-2', h.width, h.width, 1),
+      convolution('convolution-1', bins, h.width, 1),
+      convolution('convolution-2', h.width, h.width, framesPerToken),
       embedding([{ name: 'positions', rows: source, width: h.width, lookups: 1 }]),
     ],
     groups: groupLayers(
@@ -82,7 +82,8 @@ export function whisper(f: Fields): Draft {
     kind: 'encoder-decoder',
     positions: target,
     sourceTokens: source,
-    tokensPerSecond: framesPerSecond / framesPerToken,
+    tokensPerSecond: audio.sampleRate / audio.hop / framesPerToken,
+    audio,
     stacks: [encoderStack(f, source), decoderStack(f, target)],
   }
 }

@@ -1,0 +1,57 @@
+// A query's seconds of audio as the frames and tokens of a speech encoder, and what is wrong with their number.
+import type { Architecture, Stack } from '../model/architecture.ts'
+import { audioFrames, tokensAt, tokensOf } from '../model/rate.ts'
+
+/** What an encoder makes of the audio. */
+export interface Heard {
+  readonly frames: number
+  readonly tokens: number
+}
+
+function encoderOf(a: Architecture): Stack {
+  const stack = a.stacks.find((s) => s.name === 'encoder')
+  if (stack === undefined) throw new RangeError(`audio: ${a.name} has no encoder; expected --context in tokens`)
+  return stack
+}
+
+/** Frames and tokens of `seconds`. Throws RangeError where there is less than a window or a token, or too much. */
+export function audioTokens(a: Architecture, seconds: number, warnings: string[]): Heard {
+  if (!(seconds > 0) || !Number.isFinite(seconds)) {
+    throw new RangeError(`audio: expected seconds above 0, got ${seconds}`)
+  }
+  if (a.audio === undefined) throw new RangeError(`audio: ${a.name} does not take audio; expected tokens`)
+  const frames = audioFrames(a.audio, seconds)
+  const tokens = tokensHeard(encoderOf(a), frames, seconds)
+  const { sourceTokens, tokensPerSecond = 1 } = a
+  if (sourceTokens !== undefined && tokens > sourceTokens) {
+    const most = sourceTokens / tokensPerSecond
+    throw new RangeError(
+      `audio: ${a.name} encodes at most ${most} s at once, got ${seconds}; use --batch for more windows`,
+    )
+  }
+  if (sourceTokens !== undefined && tokens < sourceTokens) {
+    warnings.push(`${a.name} as released pads audio to ${sourceTokens} tokens; this is ${tokens}`)
+  }
+  return { frames, tokens }
+}
+
+function tokensHeard(stack: Stack, frames: number, seconds: number): number {
+  try {
+    return tokensOf(stack, frames)
+  } catch (error) {
+    throw error instanceof RangeError ? new RangeError(`audio: ${seconds} s: ${error.message}`) : error
+  }
+}
+
+/** Warns of padded kernels that are wider than all tokens there are. */
+export function checkLength(a: Architecture, tokens: number, warnings: string[]): void {
+  const { groups } = encoderOf(a)
+  for (const { modules, rate = 1 } of groups) {
+    for (const m of modules) {
+      const found = tokensAt(rate, tokens)
+      if (m.kind !== 'temporal-convolution' || m.time.kernel <= found) continue
+      const text = `${m.name}: a kernel of ${m.time.kernel} over ${found} tokens; the taps on padding are counted`
+      if (!warnings.includes(text)) warnings.push(text)
+    }
+  }
+}
