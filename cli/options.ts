@@ -62,6 +62,14 @@ export function number(flag: string, range: { above?: number; least?: number; be
   })
 }
 
+/** Seconds above 0, of several things where separated by commas. */
+export function secondsOfEach(flag: string): Parser<number | readonly number[]> {
+  return once<number | readonly number[]>(flag, (text) => {
+    const lengths = text.split(',').map((part) => seconds(flag)(part.trim(), undefined))
+    return lengths.length === 1 ? (lengths[0] as number) : lengths
+  })
+}
+
 /** One of a fixed list of words. */
 export function choice<const T extends string>(flag: string, words: readonly T[]): Parser<T> {
   return once(flag, (text) => {

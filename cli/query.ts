@@ -9,7 +9,7 @@ import { parseMethod } from '../simulate/method.ts'
 import { phases, type Query } from '../simulate/query.ts'
 import { Command } from './commander.ts'
 import { UsageError } from './errors.ts'
-import { choice, count, each, formatOption, type Parser, plotFile, seconds, weightFormats } from './options.ts'
+import { choice, count, each, formatOption, type Parser, plotFile, secondsOfEach, weightFormats } from './options.ts'
 
 /** A command about MODEL with the flags of a query; `machines` says what --on takes. */
 export function queryCommand<On>(name: string, machines: { readonly means: string; readonly parse: Parser<On> }) {
@@ -30,7 +30,7 @@ export function queryCommand<On>(name: string, machines: { readonly means: strin
     )
     .option('--past <n>', 'tokens cached before a prefill (default: 0)', count('--past', 0))
     .option('--source <n>', "the encoder's tokens (T5, BART, Whisper)", count('--source'))
-    .option('--audio <s>', "the encoder's input in seconds of audio", seconds('--audio'))
+    .option('--audio <s>', "the encoder's input in seconds of audio; 5,12,30 encodes each", secondsOfEach('--audio'))
     .option('--new-tokens <n>', 'add the whole generation of so many tokens', count('--new-tokens'))
     .optionsGroup('Deployment:')
     .option(

@@ -1,6 +1,7 @@
 // A query's seconds of audio as the frames and tokens of a speech encoder, and what is wrong with their number.
 import type { Architecture, Stack } from '../model/architecture.ts'
 import { audioFrames, tokensAt, tokensOf } from '../model/rate.ts'
+import { encode, mixed, type Workload } from '../model/workload.ts'
 
 /** What an encoder makes of the audio. */
 export interface Heard {
@@ -14,8 +15,35 @@ function encoderOf(a: Architecture): Stack {
   return stack
 }
 
+/** What is heard of each length; nothing where no audio is given. Throws RangeError. */
+export function hear(a: Architecture, seconds: number | readonly number[] | undefined, warnings: string[]): Heard[] {
+  if (seconds === undefined) return []
+  const lengths = typeof seconds === 'number' ? [seconds] : seconds
+  if (lengths.length === 0) throw new RangeError('audio: expected seconds above 0, got no lengths')
+  const heard = lengths.map((s) => audioTokens(a, s, warnings))
+  const sum = heard.reduce((tokens, h) => tokens + h.tokens, 0)
+  const padded = heard.length * Math.max(...heard.map((h) => h.tokens))
+  if (padded > sum) {
+    warnings.push(
+      `${heard.length} lengths as they are; padded to the longest, ${(padded / sum).toFixed(2)} times the tokens`,
+    )
+  }
+  return heard
+}
+
+/** One pass of the encoder over every length, `each` times. */
+export function encodeHeard(each: number, tokens: number, heard: readonly Heard[]): Workload {
+  if (heard.length === 0) return encode(each, tokens)
+  const times = new Map<number, { heard: Heard; count: number }>()
+  for (const h of heard) {
+    times.set(h.frames, { heard: h, count: (times.get(h.frames)?.count ?? 0) + 1 })
+  }
+  const alike = [...times.values()]
+  return mixed(...alike.map(({ heard: h, count }) => encode(each * count, h.tokens, h.frames)))
+}
+
 /** Frames and tokens of `seconds`. Throws RangeError where there is less than a window or a token, or too much. */
-export function audioTokens(a: Architecture, seconds: number, warnings: string[]): Heard {
+function audioTokens(a: Architecture, seconds: number, warnings: string[]): Heard {
   if (!(seconds > 0) || !Number.isFinite(seconds)) {
     throw new RangeError(`audio: expected seconds above 0, got ${seconds}`)
   }

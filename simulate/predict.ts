@@ -9,7 +9,7 @@ import type { Unit } from '../model/format.ts'
 import { memory as memoryOf } from '../model/memory.ts'
 import { addBytes, type Bytes, noBytes, type Shape } from '../model/operator.ts'
 import { formatLabel } from '../model/quantity.ts'
-import { decode, prefill } from '../model/workload.ts'
+import { decode, tokens as newTokens, prefill } from '../model/workload.ts'
 import { type Estimate, estimate, type Row } from './estimate.ts'
 import { type Query, type Resolved, resolve } from './query.ts'
 import { autoregressive, type Round } from './round.ts'
@@ -192,9 +192,8 @@ function held({ deployment, workload, query }: Resolved, e: Estimate): Predictio
 }
 
 /** Tokens a second of the whole batch: generated ones in decode, read ones in prefill and encode. */
-function throughput({ phase, batch, context }: Resolved, round: Round, e: Estimate): number {
-  const tokens = phase === 'decode' ? round.tokens : context
-  return (batch * tokens) / e.expected
+function throughput({ phase, batch, workload }: Resolved, round: Round, e: Estimate): number {
+  return (phase === 'decode' ? batch * round.tokens : newTokens(workload)) / e.expected
 }
 
 function operatorAnswer({ operator, step, time, instances }: Row, intervals: Intervals | undefined): OperatorAnswer {
@@ -259,10 +258,10 @@ function firstToken(r: Resolved, round: Round, e: Estimate): number | null {
   return r.phase === 'prefill' || r.query.newTokens !== undefined ? start(r).expected : null
 }
 
-/** Time over the audio's length: of an encode, or of a whole transcription. */
+/** Time over the audio's length, the longest of several: of an encode, or of a whole transcription. */
 function realTimeFactor(r: Resolved, e: Estimate, generation: { expected: number } | undefined): number | null {
-  const { audio } = r.query
-  if (audio === undefined) return null
+  if (r.query.audio === undefined) return null
+  const audio = Math.max(...[r.query.audio].flat())
   if (r.phase === 'encode') return e.expected / audio
   return generation === undefined ? null : generation.expected / audio
 }

@@ -8,8 +8,8 @@ import { type Architecture, layerLabel, type Module } from '../model/architectur
 import type { Deployment, DeploymentOptions } from '../model/deployment.ts'
 import { deploy, releasedActivations } from '../model/deployment.ts'
 import { type FormatName, format, formatNames } from '../model/format.ts'
-import { decode, encode, prefill, type Workload } from '../model/workload.ts'
-import { audioTokens, checkLength, type Heard } from './audio.ts'
+import { decode, prefill, type Workload } from '../model/workload.ts'
+import { checkLength, encodeHeard, type Heard, hear } from './audio.ts'
 import type { AppliedMethod } from './method.ts'
 
 export const phases = ['decode', 'prefill', 'encode'] as const
@@ -20,7 +20,7 @@ export interface Query {
   readonly machine: Machine
   /** Default: decode, or encode for an encoder. */
   readonly phase?: Phase
-  /** Sequences of the whole pass. Default 1. */
+  /** Sequences of the whole pass; of each length of audio, where there are several. Default 1. */
   readonly batch?: number
   /** Cached tokens that a decode step reads; tokens of a prefill or an encode. Default 2048 (encoders: 512). */
   readonly context?: number
@@ -28,8 +28,8 @@ export interface Query {
   readonly past?: number
   /** The encoder's tokens. */
   readonly source?: number
-  /** Seconds of audio, in place of `source`. */
-  readonly audio?: number
+  /** Seconds of audio, in place of `source`; of several lengths, each is encoded `batch` times. */
+  readonly audio?: number | readonly number[]
   /** Tokens to generate: adds the whole generation's total. */
   readonly newTokens?: number
   readonly deployment?: DeploymentOptions
@@ -70,7 +70,7 @@ export function resolve(query: Query): Resolved {
   checkCount('new-tokens', query.newTokens, 1, 1e7)
   const phase = query.phase ?? (architecture.kind === 'encoder' ? 'encode' : 'decode')
   checkPhase(architecture, phase, query)
-  const heard = query.audio === undefined ? undefined : audioTokens(architecture, query.audio, warnings)
+  const heard = hear(architecture, query.audio, warnings)
   const source = sourceTokens(query, phase, heard, warnings)
   const usual = Math.min(2048, architecture.positions ?? 2048)
   const context = phase === 'encode' ? (source ?? 512) : (query.context ?? usual)
@@ -80,14 +80,18 @@ export function resolve(query: Query): Resolved {
   checkSelections(deployment, query)
   warnings.push(...untouched(deployment, query))
   const cross = architecture.kind === 'encoder-decoder' && phase !== 'encode' ? source : undefined
-  if (phase === 'encode') checkLength(architecture, context, warnings)
+  if (phase === 'encode') {
+    const shortest = heard.reduce((least, h) => Math.min(least, h.tokens), context)
+    checkLength(architecture, shortest, warnings)
+  }
   const workload =
     phase === 'encode'
-      ? encode(batch, context, heard?.frames)
+      ? encodeHeard(batch, context, heard)
       : phase === 'prefill'
         ? prefill(batch, context, past, cross)
         : decode(batch, context, cross)
-  return { query, phase, batch, context, past, source, deployment, workload, warnings }
+  const sequences = batch * Math.max(1, heard.length)
+  return { query, phase, batch: sequences, context, past, source, deployment, workload, warnings }
 }
 
 function checkPhase(a: Architecture, phase: Phase, query: Query): void {
@@ -108,6 +112,11 @@ function checkPhase(a: Architecture, phase: Phase, query: Query): void {
   if (query.audio !== undefined && a.audio === undefined) {
     throw new RangeError(`audio: ${a.name} does not take audio; expected --source or --context in tokens`)
   }
+  if (typeof query.audio === 'object' && query.audio.length !== 1 && phase !== 'encode') {
+    throw new RangeError(
+      `audio: expected one length for a ${phase}, got ${query.audio.length}; an encode takes several`,
+    )
+  }
   if (query.audio !== undefined && query.source !== undefined) {
     throw new RangeError('audio: expected either --audio or --source, got both')
   }
@@ -121,10 +130,10 @@ function checkPhase(a: Architecture, phase: Phase, query: Query): void {
 }
 
 /** Encoder tokens of the query; undefined for decoders. */
-function sourceTokens(query: Query, phase: Phase, heard: Heard | undefined, warnings: string[]): number | undefined {
+function sourceTokens(query: Query, phase: Phase, heard: readonly Heard[], warnings: string[]): number | undefined {
   const { architecture: a } = query
   if (a.kind === 'decoder') return undefined
-  if (heard !== undefined) return heard.tokens
+  if (heard.length > 0) return Math.max(...heard.map((h) => h.tokens))
   const given = query.source ?? (phase === 'encode' ? query.context : undefined)
   if (given !== undefined) {
     if (a.sourceTokens !== undefined && given !== a.sourceTokens) {

@@ -24,6 +24,10 @@ const table = {
     title: 'AI and Memory Wall (arXiv 2403.14123) with the model of its case study (arXiv 2302.14017)',
     load: async () => (await import('./papers/memory-wall.ts')).load(),
   },
+  squeezeformer: {
+    title: 'Squeezeformer: An Efficient Transformer for Automatic Speech Recognition (arXiv 2206.00888)',
+    load: async () => (await import('./papers/squeezeformer.ts')).load(),
+  },
 } as const satisfies Record<string, PaperEntry>
 
 export type PaperName = keyof typeof table

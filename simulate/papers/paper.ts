@@ -5,6 +5,8 @@ export interface Series {
   readonly name: string
   readonly evidence: 'published' | 'computed'
   readonly points: readonly (readonly [x: number, y: number])[]
+  /** What each point is; points without stand for a line. */
+  readonly labels?: readonly string[]
 }
 
 export interface Curve {
@@ -13,6 +15,8 @@ export interface Curve {
   /** Axis labels. Both axes are logarithmic. */
   readonly x: string
   readonly y: string
+  /** Values marked on the x axis. Default: the points' own where they are few, else powers of ten. */
+  readonly ticks?: readonly number[]
   readonly series: readonly Series[]
   readonly source: string
 }
