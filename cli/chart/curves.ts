@@ -1,5 +1,5 @@
 // Curves of a paper, one panel each: points are what was published, lines are ours. Both axes are logarithmic.
-import type { ChartDataset, Plugin } from 'chart.js'
+import type { Chart, ChartDataset, Plugin } from 'chart.js'
 import type { Curve, Series } from '../../simulate/reproduce.ts'
 import * as units from '../units.ts'
 import { logAxis, powersOfTen } from './axes.ts'
@@ -31,19 +31,21 @@ export async function plotCurves(path: string, title: string, curves: readonly C
 }
 
 /** Panels stand side by side: their axes are stacked. */
-function xAxis({ x, series }: Curve) {
+function xAxis({ x, series, ticks }: Curve) {
   const values = [...new Set(series.flatMap((s) => s.points.map(([at]) => at)))].sort((a, b) => a - b)
   const [low, high] = [values[0] ?? 1, values.at(-1) ?? 10]
-  const ticks = values.length <= 8 ? values : powersOfTen(low, high)
+  const marked = ticks ?? (values.length <= 8 ? values : powersOfTen(low, high))
+  // Less room beside points that are close together.
+  const room = Math.min(1.4, (high / low) ** 0.15)
   return {
-    ...logAxis(x, low / 1.4, high * 1.4, units.plain, ticks),
+    ...logAxis(x, low / room, high * room, units.plain, marked),
     position: 'bottom' as const,
     stack: 'panels',
     stackWeight: 1,
   }
 }
 
-function dataset({ evidence, points }: Series, xAxisID: string, hue: string): Dataset {
+function dataset({ evidence, points, labels }: Series, xAxisID: string, hue: string): Dataset {
   const published = evidence === 'published'
   return {
     type: 'scatter',
@@ -52,13 +54,20 @@ function dataset({ evidence, points }: Series, xAxisID: string, hue: string): Da
     showLine: !published,
     borderColor: hue,
     borderWidth: 2.5,
-    pointRadius: published ? 7 : 0,
+    pointRadius: published ? 7 : labels ? 5 : 0,
     pointBackgroundColor: '#ffffff',
     pointBorderColor: hue,
     pointBorderWidth: 2.5,
     order: published ? 0 : 1,
   }
 }
+
+interface Axis {
+  getPixelForValue(value: number): number
+}
+
+/** Names in one row of the legend. */
+const mostInRow = 5
 
 interface Scale {
   readonly left: number
@@ -71,9 +80,11 @@ function captions(title: string, curves: readonly Curve[], names: readonly strin
     id: 'captions',
     afterDatasetsDraw: (chart) => {
       const ctx = chart.ctx as unknown as Context
+      const marked = curves.some((c) => c.series.some((s) => s.evidence === 'published'))
       ctx.save()
       write(ctx, title, 24, 34, { size: 22, bold: true, most: width - 48 })
-      legend(ctx, names)
+      pointLabels(chart as unknown as Chart, curves, names)
+      legend(ctx, names, marked)
       curves.forEach((curve, i) => {
         const { left, right } = chart.scales[`x${i}`] as unknown as Scale
         write(ctx, curve.name, left + 12, chart.chartArea.top - 56, { size: 15, bold: true })
@@ -99,13 +110,34 @@ function divider(ctx: Context, x: number, { top, bottom }: { top: number; bottom
   ctx.stroke()
 }
 
-function legend(ctx: Context, names: readonly string[]): void {
+/** What each point is, above it to the right: series fall. */
+function pointLabels(chart: Chart, curves: readonly Curve[], names: readonly string[]): void {
+  const ctx = chart.ctx as unknown as Context
+  const y = chart.scales.y as unknown as Axis
+  curves.forEach((curve, i) => {
+    const x = chart.scales[`x${i}`] as unknown as Axis
+    for (const { name, points, labels } of curve.series) {
+      labels?.forEach((label, at) => {
+        const [px, py] = points[at] as readonly [number, number]
+        const style = { size: 12, rim: true, colour: colour(names.indexOf(name)) } as const
+        write(ctx, label, x.getPixelForValue(px) + 8, y.getPixelForValue(py) - 10, style)
+      })
+    }
+  })
+}
+
+function legend(ctx: Context, names: readonly string[], marked: boolean): void {
   let x = 24
-  const y = 72
+  let y = names.length > mostInRow ? 62 : 72
   for (const [i, name] of names.entries()) {
+    if (i > 0 && i % mostInRow === 0) {
+      x = 24
+      y += 22
+    }
     line(ctx, x, y, colour(i))
     x += 34 + write(ctx, name, x + 34, y, { size: 14 }) + 28
   }
+  if (!marked) return
   ring(ctx, x + 8, y)
   x += 22 + write(ctx, 'published', x + 22, y, { size: 14 }) + 28
   line(ctx, x, y, ink)

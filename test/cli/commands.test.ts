@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { machineNames } from '../../hardware/catalog.ts'
 import { modelNames } from '../../model/catalog.ts'
-import { loadPaper } from '../../simulate/reproduce.ts'
+import { loadPaper, paperNames } from '../../simulate/reproduce.ts'
 import { memwall, scratch } from './run.ts'
 
 const folder = scratch()
@@ -141,7 +141,7 @@ describe('reproduce', () => {
   it('counts at the end what became of them, within 80 columns', async () => {
     const text = await run('reproduce')
     expectNarrow(text)
-    const rows = (await loadPaper('memory-wall')).rows()
+    const rows = (await Promise.all(paperNames.map(loadPaper))).flatMap((paper) => paper.rows())
     const reproduced = rows.filter((r) => r.status === 'reproduced').length
     expect(text.replace(/\s+/g, ' ')).toContain(`${rows.length} figures: ${reproduced} reproduced, `)
   })
