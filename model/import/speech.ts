@@ -278,6 +278,8 @@ function speech(f: Fields, style: Style): Draft {
     groups: groupLayers(layers, rates),
     output: [linear('ctc-head', 'head', width, vocabulary(f), true)],
   }
+  // These configs are written by hand: a field that nobody reads is likely a slip, and every answer says so.
+  for (const key of f.keys) f.leaveOut(key, 'no field of a speech encoder, or of no effect here')
   return {
     kind: 'encoder',
     stacks: [stack],

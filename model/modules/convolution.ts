@@ -2,6 +2,7 @@
 // (pointwise, depthwise) and the strided ones of a Temporal U-Net. All taps are counted, those on padding too, as the
 // kernels compute them; depthwise and grouped ones run on vector units. Their shape says all that a kernel is built from.
 import type { TemporalConvolution } from '../architecture.ts'
+import { scaleBytes } from '../format.ts'
 import type { ConvolutionImages, Stream } from '../operator.ts'
 import { tapsOf } from '../parameters.ts'
 import { outputLength, paddingOf } from '../rate.ts'
@@ -17,12 +18,16 @@ export function temporalConvolution(v: TemporalConvolution, c: Context): void {
   const outputs = positions('output')
   const taps = tapsOf(v)
   const { weights, stream } = c.deployment
+  const f = weights.convolution
+  const codes = output * taps
+  const metadata = scaleBytes(f, output, taps)
   const streams: Stream[] = [
     {
       owner: 'weights',
       way: 'read',
-      bytes: (output * taps * weights.convolution.bits + (v.bias ? output : 0) * weights.norm.bits) / 8,
-      metadata: 0,
+      bytes: (codes * f.bits + (v.bias ? output : 0) * weights.norm.bits) / 8 + metadata,
+      metadata,
+      ...(f.codec !== 'none' && { codec: f.codec, codes }),
     },
     activationStream('read', (positions('input') * input * stream.bits) / 8),
     activationStream('write', (outputs * output * stream.bits) / 8),

@@ -92,6 +92,8 @@ describe('predict as text', () => {
     ['gemma-3-27b', 'rtx-4090', '--phase', 'prefill', '--new-tokens', '1k', '--with', 'window:tokens=100'],
     ['nemotron-3-nano', 'raspberry-pi-5', '--context', '1e9'],
     ['whisper-large-v3', 'm1', '--audio', '20'],
+    ['squeezeformer-l', 't4', '--audio', '0.5,600', '--fusion', 'unfused'],
+    ['conformer-ctc-m', 'epyc-9654', '--audio', '12.5'],
   ])('fits 80 columns for %s on %s', async (model, machine, ...flags) => {
     const text = await run(model, '--on', machine, ...flags)
     expect(text.split('\n').filter((line) => line.length > 80)).toEqual([])

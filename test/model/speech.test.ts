@@ -1,5 +1,6 @@
 // Speech encoders: every convolution against a loop over its outputs and taps, relative attention by hand, the rates of a
 // Temporal U-Net, frames of audio, and the configs that make them.
+import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it, test } from 'vitest'
 import type { Audio, Module, Side, TemporalConvolution } from '../../model/architecture.ts'
@@ -7,10 +8,12 @@ import { loadModel } from '../../model/catalog.ts'
 import { type DeploymentOptions, deploy } from '../../model/deployment.ts'
 import { format } from '../../model/format.ts'
 import { ConfigError, importConfig } from '../../model/import/config.ts'
+import { memory } from '../../model/memory.ts'
 import { addBytes, noBytes, type Operator, type Pass } from '../../model/operator.ts'
 import { elements, parameters, weights } from '../../model/parameters.ts'
 import { pass } from '../../model/pass.ts'
 import { presets } from '../../model/presets/speech.ts'
+import { parseFormat } from '../../model/quantity.ts'
 import { audioFrames, exitRate, framesOf, outputLength, paddingOf, tokensAt, tokensOf } from '../../model/rate.ts'
 import { encode, mixed, type Workload } from '../../model/workload.ts'
 import { architecture } from './tiny.ts'
@@ -387,10 +390,32 @@ describe('configs', () => {
   })
 })
 
-test('weights read are the parameters, whatever the format', () => {
-  for (const a of [sm, conformer]) {
-    const p = pass(deploy(a, { weights: format('fp16') }), encode(1, 750))
-    const read = p.reduce((sum, o) => addBytes(sum, o), noBytes()).weights
-    expect(read).toBe(2 * parameters(a).total)
-  }
+test('weights read are the weights held, whatever the format', () => {
+  for (const a of [sm, conformer])
+    for (const options of [{ weights: format('fp16') }, { roles: { convolution: parseFormat('int4:group=16') } }]) {
+      const d = deploy(a, options)
+      const p = pass(d, encode(1, 750))
+      const read = p.reduce((sum, o) => addBytes(sum, o), noBytes())
+      expect(read.weights + read.metadata).toBeCloseTo(memory(d, encode(1, 750), p).weights, 6)
+      if (options.weights) expect(read.weights).toBe(2 * parameters(a).total)
+      else expect(read.metadata).toBeGreaterThan(0)
+    }
+})
+
+test('the documented fields are those that are read', () => {
+  const page = readFileSync(new URL('../../docs/speech.md', import.meta.url), 'utf8')
+  const documented = new Set([...page.matchAll(/`([a-z_]+)`/g)].map((m) => m[1]))
+  for (const field of sm.reading.used) if (field !== 'model_type') expect(documented, field).toContain(field)
+  const rows = page.split('\n').filter((line) => line.startsWith('| `'))
+  const fields = rows.flatMap((line) => [...(line.split('|')[1] ?? '').matchAll(/`([a-z_]+)`/g)].map((m) => m[1]))
+  expect([...sm.reading.used].filter((field) => field !== 'model_type').sort()).toEqual(fields.sort())
+})
+
+test('a field that is not one, or of no effect, is part of the answer', () => {
+  const slip = { ...presets['conformer-ctc-m'], time_reduce_layer: 7, time_reduce_stride: 2 }
+  expect(importConfig(slip, 'mine').reading.ignored).toEqual(
+    ['time_reduce_layer', 'time_reduce_stride'].map(
+      (key) => `${key} (no field of a speech encoder, or of no effect here)`,
+    ),
+  )
 })
