@@ -1,20 +1,34 @@
 // What is kept of the past. A store says how rows are kept; selections say which rows a pass reads, as rewrites of
 // token regions. What a row *is* (heads, a latent, an index key) belongs to the layer, not to the cache.
 import { codeBytes, type Format, scaleBytes } from './format.ts'
+import type { Operator } from './operator.ts'
 import type { Sequences } from './workload.ts'
 import { pastTokens } from './workload.ts'
 
+export const rowKinds = ['heads', 'latent', 'index'] as const
+
 /** One token's row in one layer of one rank: vectors of a length each, kept separately (keys, values). */
 export interface Row {
-  readonly kind: 'heads' | 'latent' | 'index'
-  readonly vectors: readonly { readonly count: number; readonly length: number }[]
+  readonly kind: (typeof rowKinds)[number]
+  readonly vectors: readonly Vectors[]
 }
 
-export interface RowBytes {
+export interface Vectors {
+  readonly of: 'key' | 'value' | 'both'
+  readonly count: number
+  readonly length: number
+}
+
+/** A row as a store keeps it, and what reading it back takes. */
+export interface StoredRow {
   /** All bytes of the row. */
   readonly bytes: number
-  /** Of which scales and the like. */
+  /** Of which scales, indices, pointers. */
   readonly metadata: number
+  /** Codes to unpack. */
+  readonly codes: number
+  /** Elements added one by one at places of their own. */
+  readonly scattered: number
 }
 
 /** A stretch of token positions that some of a pass's queries attend. */
@@ -29,6 +43,10 @@ export interface Region {
   readonly exempt: boolean
   /** New in this pass: read as activations, not from the cache. */
   readonly fresh: boolean
+  /** Kept by the store as wide as activations travel. */
+  readonly wide: boolean
+  /** Its rows are picked one by one. */
+  readonly gathered: boolean
   /** Rows of it that are read, per copy. */
   readonly read: number
   /** Rows of it that one query attends, averaged over the pass's queries. */
@@ -44,8 +62,21 @@ export interface Store {
   readonly granule: number
   /** How rejected tokens are dropped: by moving a pointer, or by restoring a snapshot. */
   readonly rollback: 'pointer' | 'snapshot'
-  /** Bytes of one token's row. */
-  row(row: Row): RowBytes
+  /** One token's row. */
+  row(row: Row): StoredRow
+  /** Bytes of one layer's look-up tables and scales of channels: all metadata, kept once and read in every pass. */
+  tables?(row: Row): number
+  /** Tokens of a sequence that stay as wide as activations travel: the first (sinks) and the last (a residual). */
+  readonly wide?: Wide
+  /** Keys are kept before their rotation: readers turn every key that they read. */
+  readonly unrotated?: true
+  /** What encoding a new row takes, beyond reading and writing it. */
+  readonly encoding?: { readonly launches: number; flops(row: Row): number }
+}
+
+export interface Wide {
+  readonly first: number
+  readonly last: number
 }
 
 /** What a query may see: the last `window` tokens (itself included), and only its own chunk. Masks intersect exactly. */
@@ -56,30 +87,55 @@ export interface Mask {
 
 export interface Selection {
   readonly name: string
+  /** Kinds of rows that it can choose among. */
+  readonly accepts: readonly Row['kind'][]
   /** A mask by position, or … */
   readonly mask?: Mask
   /** … a choice among the rows that the masks leave: rewrites the regions that a group's queries see. */
   thin?(regions: readonly Region[], group: Sequences, mask: Mask): Region[]
+  /** The kernels of that choice. */
+  choose?(choice: Choice): readonly ChoiceKernel[]
+  /** Bytes that choosing keeps beside the rows, of one layer and group. */
+  keeps?(choice: Omit<Choice, 'regions'>): number
   /** Rows that must be held for a sequence of `tokens`, at most. */
   holds(tokens: number): number
+}
+
+/** What a choice among rows is made from: one layer's heads on one rank, and the regions before it. */
+export interface Choice {
+  readonly group: Sequences
+  readonly regions: readonly Region[]
+  readonly mask: Mask
+  readonly heads: number
+  readonly kvHeads: number
+  readonly headDim: number
+  readonly valueDim: number
+  /** Bytes of one element as activations travel. */
+  readonly width: number
+}
+
+/** A kernel beside attention: `before` it, `after` it, or a stream more that attention itself reads (`within`). */
+export interface ChoiceKernel extends Pick<Operator, 'name' | 'launches' | 'shape' | 'matrix' | 'vector' | 'streams'> {
+  readonly when: 'before' | 'within' | 'after'
 }
 
 /** Rows stored one after the other in one format. */
 export function denseStore(format: Format): Store {
   return {
     name: 'dense',
-    accepts: ['heads', 'latent', 'index'],
+    accepts: rowKinds,
     format,
     granule: 1,
     rollback: 'pointer',
     row: (row) => {
-      let codes = 0
+      let elements = 0
       let metadata = 0
       for (const { count, length } of row.vectors) {
-        codes += codeBytes(format, count * length)
+        elements += count * length
         metadata += scaleBytes(format, count, length)
       }
-      return { bytes: codes + metadata, metadata }
+      const bytes = codeBytes(format, elements) + metadata
+      return { bytes, metadata, codes: format.codec === 'none' ? 0 : elements, scattered: 0 }
     },
   }
 }
@@ -91,6 +147,7 @@ export const unmasked: Mask = { window: Number.POSITIVE_INFINITY, chunk: Number.
 export function windowSelection(size: number): Selection {
   return {
     name: `window ${size}`,
+    accepts: rowKinds,
     mask: { ...unmasked, window: size },
     holds: (tokens) => Math.min(tokens, size),
   }
@@ -100,6 +157,7 @@ export function windowSelection(size: number): Selection {
 export function chunkSelection(size: number): Selection {
   return {
     name: `chunk ${size}`,
+    accepts: rowKinds,
     mask: { ...unmasked, chunk: size },
     holds: (tokens) => Math.min(tokens, size),
   }
@@ -121,14 +179,36 @@ export function mergeMasks(selections: readonly Selection[]): Mask {
 }
 
 /** Regions of a group under all the selections of a layer: its past, and its own new tokens. */
-export function regionsOf(group: Sequences, causal: boolean, selections: readonly Selection[] = []): Region[] {
+export function regionsOf(
+  group: Sequences,
+  causal: boolean,
+  selections: readonly Selection[] = [],
+  wide?: Wide,
+): Region[] {
   const mask = selections.length === 0 ? unmasked : mergeMasks(selections)
-  let regions = maskedRegions(group, causal, mask)
+  let regions = maskedRegions(group, causal, mask, wide)
   for (const s of selections) if (s.thin) regions = s.thin(regions, group, mask)
   return regions
 }
 
-function maskedRegions(group: Sequences, causal: boolean, mask: Mask): Region[] {
+/** The kernels of a group's choices, each made among what the one before left. */
+export function choices(
+  ask: Omit<Choice, 'regions' | 'mask'>,
+  selections: readonly Selection[],
+  wide?: Wide,
+): ChoiceKernel[] {
+  if (!selections.some((s) => s.choose)) return []
+  const mask = mergeMasks(selections)
+  let regions = maskedRegions(ask.group, true, mask, wide)
+  const kernels: ChoiceKernel[] = []
+  for (const s of selections) {
+    if (s.choose) kernels.push(...s.choose({ ...ask, regions, mask }))
+    if (s.thin) regions = s.thin(regions, ask.group, mask)
+  }
+  return kernels
+}
+
+function maskedRegions(group: Sequences, causal: boolean, mask: Mask, wide?: Wide): Region[] {
   const { query, sequences } = group
   const past = pastTokens(group)
   const oldest = firstSeen(past, mask)
@@ -138,18 +218,21 @@ function maskedRegions(group: Sequences, causal: boolean, mask: Mask): Region[] 
     const end = position + s.tokens
     const begin = Math.max(position, oldest)
     position = end
-    if (begin >= end) continue
-    regions.push({
-      begin,
-      end,
-      copies: s.copies,
-      sharers: s.sharers,
-      fixed: s.fixed === true,
-      exempt: false,
-      fresh: false,
-      read: end - begin,
-      attended: seen(begin, end, past, query, mask) / query,
-    })
+    for (const piece of pieces(begin, end, past, wide)) {
+      regions.push({
+        begin: piece.begin,
+        end: piece.end,
+        copies: s.copies,
+        sharers: s.sharers,
+        fixed: s.fixed === true,
+        exempt: piece.wide,
+        fresh: false,
+        wide: piece.wide,
+        gathered: false,
+        read: piece.end - piece.begin,
+        attended: seen(piece.begin, piece.end, past, query, mask) / query,
+      })
+    }
   }
   regions.push({
     begin: past,
@@ -159,10 +242,32 @@ function maskedRegions(group: Sequences, causal: boolean, mask: Mask): Region[] 
     fixed: false,
     exempt: false,
     fresh: true,
+    wide: false,
+    gathered: false,
     read: query,
     attended: (causal ? seen(past, past + query, past, query, mask) : seenBothWays(query, mask)) / query,
   })
   return regions
+}
+
+interface Piece {
+  readonly begin: number
+  readonly end: number
+  readonly wide: boolean
+}
+
+/** Positions [begin, end) of `tokens`, cut where the store begins or ends to keep them wide. */
+export function pieces(begin: number, end: number, tokens: number, wide?: Wide): readonly Piece[] {
+  if (begin >= end) return []
+  if (!wide) return [{ begin, end, wide: false }]
+  const first = Math.min(tokens, wide.first)
+  const last = Math.max(first, tokens - wide.last)
+  const cuts: Piece[] = [
+    { begin, end: Math.min(end, first), wide: true },
+    { begin: Math.max(begin, first), end: Math.min(end, last), wide: false },
+    { begin: Math.max(begin, last), end, wide: true },
+  ]
+  return cuts.filter((c) => c.begin < c.end)
 }
 
 /** The first position that the query at `position` sees. */

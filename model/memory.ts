@@ -1,8 +1,8 @@
 // What a deployment holds on one device: weights, cache and working activations, of its fullest pipeline stage.
-import type { Module, Stack } from './architecture.ts'
-import type { Row, Selection } from './cache.ts'
+import type { Attention, Module, Stack } from './architecture.ts'
+import { mergeMasks, pieces, type Row, type Selection, type Wide } from './cache.ts'
 import { type Deployment, weightBytes } from './deployment.ts'
-import { attentionRow, layerSelections } from './modules/attention.ts'
+import { attentionRow, layerSelections, rankHeads } from './modules/attention.ts'
 import { indexRow, latentRow } from './modules/latent-attention.ts'
 import { stateBytes } from './modules/recurrence.ts'
 import type { Pass } from './operator.ts'
@@ -29,17 +29,30 @@ interface Held {
   reserved: number
 }
 
-/** Rows of one layer that are held after the pass: the newest first, a shared stretch once. */
-export function heldRows(g: Sequences, holds: (tokens: number) => number): number {
-  let left = holds(pastTokens(g) + g.query)
-  let rows = Math.min(g.query, left) * g.sequences
-  left -= Math.min(g.query, left)
-  for (const s of [...g.past].reverse()) {
-    const taken = Math.min(s.tokens, left)
-    rows += taken * s.copies
-    left -= taken
+/** Rows of one layer that are held after the pass, the newest first and a shared stretch once; `wide` of them uncoded. */
+export function heldRows(
+  g: Sequences,
+  holds: (tokens: number) => number,
+  wide?: Wide,
+): { readonly rows: number; readonly wide: number } {
+  const past = pastTokens(g)
+  const tokens = past + g.query
+  const oldest = tokens - holds(tokens)
+  let rows = 0
+  let whole = 0
+  const hold = (begin: number, end: number, copies: number) => {
+    for (const p of pieces(Math.max(begin, oldest), end, tokens, wide)) {
+      rows += copies * (p.end - p.begin)
+      if (p.wide) whole += copies * (p.end - p.begin)
+    }
   }
-  return rows
+  let position = 0
+  for (const s of g.past) {
+    hold(position, position + s.tokens, s.copies)
+    position += s.tokens
+  }
+  hold(past, tokens, g.sequences)
+  return { rows, wide: whole }
 }
 
 function pagedRows(g: Sequences): number {
@@ -50,14 +63,24 @@ function pagedRows(g: Sequences): number {
 }
 
 /** What one module keeps of every sequence: rows that grow with the context, and a state that does not. */
-function kept(
-  m: Module,
-  d: Deployment,
-): { rows: Row[]; state: number; holds: (tokens: number) => number; source: boolean } {
-  const all = (n: number) => n
+interface Kept {
+  readonly rows: readonly Row[]
+  readonly state: number
+  readonly holds: (tokens: number) => number
+  /** Rows of an encoder's output. */
+  readonly source: boolean
+  /** Bytes beside the rows, of one group. */
+  keeps?(g: Sequences): number
+}
+
+const all = (n: number) => n
+
+function kept(m: Module, d: Deployment): Kept {
   if (m.kind === 'attention' && !m.borrowed && (m.causal || m.source)) {
-    const holds = m.source ? all : held(layerSelections(m.causal, m.reach, d))
-    return { rows: [attentionRow(m, d)], state: 0, holds, source: m.source !== undefined }
+    const rows = [attentionRow(m, d)]
+    if (m.source) return { rows, state: 0, holds: all, source: true }
+    const selections = layerSelections(m.causal, m.reach, d)
+    return { rows, state: 0, holds: held(selections), source: false, ...choosing(m, d, selections) }
   }
   if (m.kind === 'latent-attention') {
     const index = indexRow(m)
@@ -71,6 +94,16 @@ function kept(
   return { rows: [], state: 0, holds: all, source: false }
 }
 
+/** What the selections that choose among a layer's rows keep for it. */
+function choosing(a: Attention, d: Deployment, selections: readonly Selection[]): Pick<Kept, 'keeps'> {
+  const choosers = selections.filter((s) => s.keeps)
+  if (choosers.length === 0) return {}
+  const mask = mergeMasks(selections)
+  const sizes = { headDim: a.headDim, valueDim: a.valueDim ?? a.headDim, width: d.stream.bits / 8, mask }
+  const heads = rankHeads(a, d)
+  return { keeps: (group) => choosers.reduce((sum, s) => sum + (s.keeps?.({ ...sizes, ...heads, group }) ?? 0), 0) }
+}
+
 function held(selections: readonly Selection[]): (tokens: number) => number {
   return (tokens) => selections.reduce((rows, s) => Math.min(rows, s.holds(tokens)), tokens)
 }
@@ -78,14 +111,23 @@ function held(selections: readonly Selection[]): (tokens: number) => number {
 function heldBy(modules: readonly Module[], d: Deployment, groups: readonly Sequences[]): Held {
   const held = { kv: 0, reserved: 0 }
   for (const m of modules) {
-    const { rows, state, holds, source } = kept(m, d)
+    const { rows, state, holds, source, keeps } = kept(m, d)
     if (rows.length === 0 && state === 0) continue
-    const rowBytes = rows.reduce((sum, r) => sum + d.store.row(r).bytes, 0)
+    let coded = 0
+    let whole = 0
+    for (const r of rows) {
+      coded += d.store.row(r).bytes
+      whole += (r.vectors.reduce((sum, v) => sum + v.count * v.length, 0) * d.stream.bits) / 8
+      const tables = d.store.tables?.(r) ?? 0
+      held.kv += tables
+      held.reserved += tables
+    }
     for (const g of groups) {
-      const needed = source ? g.sequences * (g.source ?? 0) : heldRows(g, holds)
-      const paged = source ? needed : pagedRows(g)
-      held.kv += needed * rowBytes + g.sequences * state
-      held.reserved += paged * rowBytes + g.sequences * state
+      const needed = source ? { rows: g.sequences * (g.source ?? 0), wide: 0 } : heldRows(g, holds, d.store.wide)
+      const paged = source ? needed.rows : pagedRows(g)
+      const beside = g.sequences * state + (keeps?.(g) ?? 0) + needed.wide * (whole - coded)
+      held.kv += needed.rows * coded + beside
+      held.reserved += paged * coded + beside
     }
   }
   return held

@@ -31,30 +31,63 @@ export interface Workload {
   readonly groups: readonly Sequences[]
 }
 
+/** The first tokens of a past, known beforehand: one document for all sequences (`shared`), or one for each. */
+export interface Document {
+  readonly tokens: number
+  readonly shared: boolean
+}
+
 /** A past of `tokens` that every sequence keeps for itself. */
 export function ownPast(tokens: number, sequences: number): Segment[] {
   return tokens > 0 ? [{ tokens, copies: sequences, sharers: 1 }] : []
 }
 
+/** A past of `tokens` in all, which a document begins. */
+function pastOf(tokens: number, sequences: number, document?: Document): Segment[] {
+  if (document === undefined || document.tokens === 0) return ownPast(tokens, sequences)
+  const copies = document.shared ? 1 : sequences
+  const first: Segment = { tokens: document.tokens, copies, sharers: sequences / copies, fixed: true }
+  return [first, ...ownPast(tokens - document.tokens, sequences)]
+}
+
 /** One new token after `context` cached ones. */
-export function decode(sequences: number, context: number, source?: number): Workload {
-  return verify(sequences, context, 1, source)
+export function decode(sequences: number, context: number, source?: number, document?: Document): Workload {
+  return verify(sequences, context, 1, source, document)
 }
 
 /** `query` new tokens after `context` cached ones, all of which take the head. */
-export function verify(sequences: number, context: number, query: number, source?: number): Workload {
-  const past = ownPast(context, sequences)
+export function verify(
+  sequences: number,
+  context: number,
+  query: number,
+  source?: number,
+  document?: Document,
+): Workload {
+  const past = pastOf(context, sequences, document)
   return { stack: 'decoder', groups: [{ sequences, query, past, logits: query, ...(source && { source }) }] }
 }
 
 /** `tokens` of prompt after `past` cached ones; the last position takes the head. */
-export function prefill(sequences: number, tokens: number, past = 0, source?: number): Workload {
-  return chunk(sequences, tokens, past, true, source)
+export function prefill(
+  sequences: number,
+  tokens: number,
+  past = 0,
+  source?: number,
+  document?: Document,
+): Workload {
+  return chunk(sequences, tokens, past, true, source, document)
 }
 
 /** A piece of a prompt: as `prefill`, and only the last piece takes the head. */
-export function chunk(sequences: number, tokens: number, past: number, last: boolean, source?: number): Workload {
-  const group = { sequences, query: tokens, past: ownPast(past, sequences), logits: last ? 1 : 0 }
+export function chunk(
+  sequences: number,
+  tokens: number,
+  past: number,
+  last: boolean,
+  source?: number,
+  document?: Document,
+): Workload {
+  const group = { sequences, query: tokens, past: pastOf(past, sequences, document), logits: last ? 1 : 0 }
   return { stack: 'decoder', groups: [{ ...group, prompt: true, ...(source && { source }) }] }
 }
 

@@ -1,7 +1,18 @@
 // Self and cross attention with separate key and value heads (MHA, GQA, MQA): projections, rotary, the cache's write,
 // and the attention kernel over whatever rows the cache's selections leave.
 import type { Attention, Reach } from '../architecture.ts'
-import { chunkSelection, type Region, type Row, regionsOf, type Selection, windowSelection } from '../cache.ts'
+import {
+  type ChoiceKernel,
+  choices,
+  chunkSelection,
+  pieces,
+  type Region,
+  type Row,
+  regionsOf,
+  type Selection,
+  type StoredRow,
+  windowSelection,
+} from '../cache.ts'
 import type { Deployment } from '../deployment.ts'
 import type { Stream } from '../operator.ts'
 import { projectionWidths } from '../parameters.ts'
@@ -40,8 +51,8 @@ export function rankHeads(a: { heads: number; kvHeads: number }, { parallel }: D
 export function attentionRow(a: Attention, deployment: Deployment): Row {
   const { kvHeads } = rankHeads(a, deployment)
   const valueDim = a.valueDim ?? a.headDim
-  const keys = { count: kvHeads, length: a.headDim }
-  return { kind: 'heads', vectors: [keys, { count: kvHeads, length: valueDim }] }
+  const keys = { of: 'key', count: kvHeads, length: a.headDim } as const
+  return { kind: 'heads', vectors: [keys, { of: 'value', count: kvHeads, length: valueDim }] }
 }
 
 /** The selections of one layer: its own mask, then the cache's, which are for causal layers. */
@@ -54,6 +65,8 @@ export function layerSelections(causal: boolean, reach: Reach, deployment: Deplo
 interface Seen {
   readonly group: Sequences
   readonly regions: readonly Region[]
+  /** Kernels that chose these regions, or that join what was attended apart. */
+  readonly kernels?: readonly ChoiceKernel[]
 }
 
 /** The pass that first brings a sequence projects its source; later chunks of the prompt read it from the cache. */
@@ -65,7 +78,7 @@ function bringsSource(g: Sequences): boolean {
 function sourceRegions(g: Sequences): Region[] {
   const tokens = g.source ?? 0
   const fresh = bringsSource(g)
-  const whole = { begin: 0, end: tokens, read: tokens, attended: tokens }
+  const whole = { begin: 0, end: tokens, read: tokens, attended: tokens, wide: false, gathered: false }
   return [{ ...whole, copies: g.sequences, sharers: 1, fixed: true, exempt: false, fresh }]
 }
 
@@ -76,12 +89,20 @@ export function attention(a: Attention, c: Context): void {
   project(a, c)
   const row = attentionRow(a, deployment)
   const selections = layerSelections(a.causal, a.reach, deployment)
-  const seen = c.groups.map((group) => ({
-    group,
-    regions: a.source ? sourceRegions(group) : regionsOf(group, a.causal, selections),
-  }))
+  const { wide } = deployment.store
+  const sizes = { heads, kvHeads, headDim: a.headDim, valueDim, width: streamBytes(c) }
+  const seen = c.groups.map((group) =>
+    a.source
+      ? { group, regions: sourceRegions(group) }
+      : {
+          group,
+          regions: regionsOf(group, a.causal, selections, a.causal ? wide : undefined),
+          kernels: a.causal ? choices({ ...sizes, group }, selections, wide) : [],
+        },
+  )
   const elements = { key: kvHeads * a.headDim, value: kvHeads * valueDim, shared: 0 }
-  attend(c, a.name, { heads, kvHeads, headDim: a.headDim, valueDim, causal: a.causal, row, elements, seen })
+  const turned = a.source || !deployment.store.unrotated ? 0 : kvHeads * a.rotary
+  attend(c, a.name, { ...sizes, causal: a.causal, row, elements, seen, turned })
   if (a.gate)
     elementwise(
       c,
@@ -123,10 +144,10 @@ function project(a: Attention, c: Context): void {
     elementwise(c, `${a.name}-qk-norm`, normed + valueNormed, normed + valueNormed, work * (normed + valueNormed))
   }
   if (a.rotary > 0) {
-    const elements = c.tokens * rotated * a.rotary
+    const elements = c.tokens * (c.deployment.store.unrotated && !a.source ? heads : rotated) * a.rotary
     elementwise(c, `${a.name}-rotary`, elements, elements, vectorWork.rotary * elements)
   }
-  if (a.causal && !a.source && !a.borrowed) appendRows(c, `${a.name}-kv-write`, attentionRow(a, c.deployment), c.tokens)
+  if (a.causal && !a.source && !a.borrowed) appendRows(c, `${a.name}-kv-write`, attentionRow(a, c.deployment))
 }
 
 /** Cross attention's keys and values: projected from the encoder's output once, in the pass that brings the prompt. */
@@ -136,20 +157,52 @@ function projectSource(a: Attention, c: Context, key: number, value: number): vo
   if (m === 0) return
   const bias = (a.bias.key ? key : 0) + (a.bias.value ? value : 0)
   product(c, `${a.name}-kv`, { role: 'attention', m, n: key + value, k: a.source?.width ?? a.width, bias })
-  appendRows(c, `${a.name}-kv-write`, attentionRow(a, c.deployment), m)
+  writeRows(c, `${a.name}-kv-write`, attentionRow(a, c.deployment), { coded: m, wide: 0, aged: 0 })
 }
 
-/** New rows, read as activations and written as the store keeps them. */
-export function appendRows(c: Context, name: string, row: Row, tokens: number): void {
+/** Rows written coded, written wide, and coded from what was kept wide until now. */
+interface WrittenRows {
+  coded: number
+  wide: number
+  aged: number
+}
+
+/** New rows of every sequence, read as activations and written as the store keeps them. */
+export function appendRows(c: Context, name: string, row: Row): void {
+  const { wide } = c.deployment.store
+  const written = { coded: c.tokens, wide: 0, aged: 0 }
+  if (wide) {
+    written.coded = 0
+    for (const g of c.groups) {
+      const past = pastTokens(g)
+      const after = past + g.query
+      for (const p of pieces(past, after, after, wide)) {
+        written[p.wide ? 'wide' : 'coded'] += g.sequences * (p.end - p.begin)
+      }
+      // What the residual held and holds no longer is encoded now.
+      for (const p of pieces(Math.min(past, wide.first), past, past, wide)) {
+        if (p.wide) written.aged += g.sequences * Math.max(0, Math.min(p.end, after - wide.last) - p.begin)
+      }
+    }
+  }
+  writeRows(c, name, row, written)
+}
+
+function writeRows(c: Context, name: string, row: Row, { coded, wide, aged }: WrittenRows): void {
   const { store } = c.deployment
   const elements = row.vectors.reduce((sum, v) => sum + v.count * v.length, 0)
-  const { bytes, metadata } = store.row(row)
-  const written: Stream = { owner: 'kv', way: 'write', bytes: tokens * bytes, metadata: tokens * metadata }
-  const flops = store.format.codec === 'none' ? 0 : 3 * tokens * elements
-  emit(c, name, { kind: 'stream', elements: tokens * elements }, 0, flops, [
-    activationStream('read', tokens * elements * streamBytes(c)),
-    written,
-  ])
+  const width = streamBytes(c)
+  const { bytes, metadata, codes } = store.row(row)
+  const encoded = coded + aged
+  const streams: Stream[] = [
+    activationStream('read', (coded + wide) * elements * width),
+    { owner: 'kv', way: 'write', bytes: encoded * bytes + wide * elements * width, metadata: encoded * metadata },
+  ]
+  if (aged > 0) streams.push({ owner: 'kv', way: 'read', bytes: aged * elements * width, metadata: 0 })
+  // A scale, a subtraction and a rounding per code, unless the store says otherwise.
+  const flops = encoded * (store.encoding?.flops(row) ?? 3 * codes)
+  const launches = store.encoding && encoded > 0 ? store.encoding.launches : 1
+  emit(c, name, { kind: 'stream', elements: (encoded + wide) * elements }, 0, flops, streams, undefined, launches)
 }
 
 interface Attend {
@@ -164,104 +217,168 @@ interface Attend {
   readonly elements: { readonly key: number; readonly value: number; readonly shared: number }
   /** Further rows read as activations (a past that was expanded in this pass). */
   readonly expanded?: number
-  /** Contiguous bytes of a gathered row. */
-  readonly run?: number
+  /** Elements of a cached row that are turned as they are read. */
+  readonly turned?: number
+}
+
+/** Rows of the past that the pass reads, by how they are kept and found. */
+interface CachedRows {
+  coded: number
+  gathered: number
+  wide: number
+}
+
+/** Vector operations per code: its scale and its zero point. */
+const unpacking = 2
+/** Vector operations per element that is turned as it is read: its angle, sine and cosine, two products and two sums. */
+const turning = 7
+
+/** What is read of the past: rows in a row, rows picked one by one, and rows that were never encoded. */
+function cacheStreams(c: Context, row: Row, stored: StoredRow, elements: number, cached: CachedRows): Stream[] {
+  const { store } = c.deployment
+  const { codec } = store.format
+  const streams: Stream[] = []
+  const rows = (n: number, extra: number, more?: Partial<Stream>) =>
+    streams.push({
+      owner: 'kv',
+      way: 'read',
+      bytes: n * stored.bytes + extra,
+      metadata: n * stored.metadata + extra,
+      ...(stored.codes > 0 && { codec, codes: n * stored.codes }),
+      ...(stored.scattered > 0 && { scattered: n * stored.scattered }),
+      ...more,
+    })
+  const { coded, gathered, wide } = cached
+  const tables = coded + gathered > 0 ? (store.tables?.(row) ?? 0) : 0
+  if (coded > 0 || gathered + wide === 0) rows(coded, tables)
+  if (gathered > 0) {
+    const vectors = row.vectors.reduce((sum, v) => sum + v.count, 0)
+    rows(gathered, coded > 0 ? 0 : tables, { run: stored.bytes / vectors })
+  }
+  if (wide > 0) streams.push({ owner: 'kv', way: 'read', bytes: wide * elements * streamBytes(c), metadata: 0 })
+  return streams
 }
 
 /** The attention kernel itself, fused or as three kernels that pass scores through memory. */
 export function attend(c: Context, name: string, a: Attend): void {
   const { heads, kvHeads, headDim, valueDim, causal, row } = a
   const { store, fusion } = c.deployment
-  const rowBytes = store.row(row)
   const { key, value, shared } = a.elements
   const rowElements = key + value + shared
   let pairs = 0
   let rectangle = 0
-  let cached = 0
   let fresh = 0
+  const cached = { coded: 0, gathered: 0, wide: 0 }
   const rows = []
-  for (const { group, regions } of a.seen) {
+  const chosen: ChoiceKernel[] = []
+  for (const { group, regions, kernels } of a.seen) {
     const queries = group.sequences * group.query
     let kv = 0
     let read = 0
     for (const r of regions) {
       kv += r.attended
       read += r.read
-      if (r.fresh) fresh += r.read * r.copies
-      else cached += r.read * r.copies
+      const n = r.read * r.copies
+      if (r.fresh) fresh += n
+      else if (r.wide) cached.wide += n
+      else if (r.gathered) cached.gathered += n
+      else cached.coded += n
     }
     pairs += queries * kv
     rectangle += queries * read
     rows.push({ sequences: group.sequences, query: group.query, kv })
+    if (kernels) chosen.push(...kernels)
   }
+  for (const k of chosen) if (k.when === 'before') emitChoice(c, name, k)
   const width = streamBytes(c)
-  const queryRead = activationStream('read', (c.tokens * heads * headDim + fresh * rowElements) * width)
   const output = c.tokens * heads * valueDim
-  const asActivations = a.expanded !== undefined
   const { codec, bits } = store.format
   const { activations, stream } = c.deployment
   // Scores and values run in 16 bits, unless the rows are stored as narrow as the arithmetic is.
-  const narrow = activations.bits < 16 && bits <= activations.bits
+  const narrow = activations.bits < 16 && bits <= activations.bits && codec !== 'table'
   const { unit } = narrow ? activations : stream
-  const cacheRead: Stream = asActivations
-    ? activationStream('read', a.expanded * rowElements * width)
-    : {
-        owner: 'kv',
-        way: 'read',
-        bytes: cached * rowBytes.bytes,
-        metadata: cached * rowBytes.metadata,
-        ...(a.run !== undefined && { run: a.run }),
-        ...(codec !== 'none' && { codec, codes: cached * rowElements }),
-      }
-  const stored = bits < 16 && !asActivations ? { stored: bits } : {}
-  const shape = { kind: 'attention', heads, kvHeads, headDim, valueDim, causal, rows, ...stored } as const
+  const { expanded } = a
+  const encoded = expanded === undefined ? cached.coded + cached.gathered : 0
+  const turned = expanded === undefined ? (encoded + cached.wide) * (a.turned ?? 0) * turning : 0
+  const within = chosen.flatMap((k) => (k.when === 'within' ? k.streams : []))
   if (fusion === 'flash') {
-    const matrix = 2 * pairs * heads * (headDim + valueDim)
-    const vector = vectorWork.softmax * pairs * heads + output
-    emit(c, name, shape, matrix, vector, [queryRead, cacheRead, activationStream('write', output * width)], unit)
-    return
-  }
-  const scores = rectangle * heads
-  const matrices = heads * c.sequences
-  const m = c.tokens / c.sequences
-  const n = rectangle / c.tokens
-  const keys = key + shared
-  const values = value + shared
-  emit(
-    c,
-    `${name}-scores`,
-    { kind: 'gemm', m, n, k: headDim, matrices },
-    2 * scores * headDim,
-    0,
-    [
-      activationStream('read', (c.tokens * heads * headDim + fresh * keys) * width),
-      part(cacheRead, keys / rowElements),
-      activationStream('write', scores * width),
-    ],
-    unit,
-  )
-  elementwise(c, `${name}-softmax`, scores, scores, vectorWork.softmax * scores)
-  emit(
-    c,
-    `${name}-values`,
-    { kind: 'gemm', m, n: valueDim, k: n, matrices },
-    2 * scores * valueDim,
-    0,
-    [
-      activationStream('read', (scores + fresh * values) * width),
-      part(cacheRead, values / rowElements),
+    const stored = store.row(row)
+    const past =
+      expanded === undefined
+        ? cacheStreams(c, row, stored, rowElements, cached)
+        : [activationStream('read', expanded * rowElements * width)]
+    const streams = [
+      activationStream('read', (c.tokens * heads * headDim + fresh * rowElements) * width),
+      ...past,
       activationStream('write', output * width),
-    ],
-    unit,
-  )
+      ...within,
+    ]
+    const matrix = 2 * pairs * heads * (headDim + valueDim)
+    const vector = vectorWork.softmax * pairs * heads + output + encoded * stored.codes * unpacking + turned
+    const packed = bits < 16 && expanded === undefined ? { stored: bits } : {}
+    const shape = { kind: 'attention', heads, kvHeads, headDim, valueDim, causal, rows, ...packed } as const
+    emit(c, name, shape, matrix, vector, streams, unit)
+  } else {
+    const scores = rectangle * heads
+    const matrices = heads * c.sequences
+    const m = c.tokens / c.sequences
+    const n = rectangle / c.tokens
+    const past = (of: 'key' | 'value', elements: number): Stream[] => {
+      if (expanded !== undefined) return [activationStream('read', expanded * elements * width)]
+      const part = { ...row, vectors: row.vectors.filter((v) => v.of === of || v.of === 'both') }
+      const stored = store.row(part)
+      // Values need of a latent only what keys and values share.
+      return cacheStreams(c, part, shared > 0 ? shareOf(stored, elements / rowElements) : stored, elements, cached)
+    }
+    const keyStreams = past('key', key + shared)
+    const valueStreams = past('value', value + shared)
+    emit(
+      c,
+      `${name}-scores`,
+      { kind: 'gemm', m, n, k: headDim, matrices },
+      2 * scores * headDim,
+      codesOf(keyStreams) * unpacking + turned,
+      [
+        activationStream('read', (c.tokens * heads * headDim + fresh * (key + shared)) * width),
+        ...keyStreams,
+        activationStream('write', scores * width),
+        ...within,
+      ],
+      unit,
+    )
+    elementwise(c, `${name}-softmax`, scores, scores, vectorWork.softmax * scores)
+    emit(
+      c,
+      `${name}-values`,
+      { kind: 'gemm', m, n: valueDim, k: n, matrices },
+      2 * scores * valueDim,
+      codesOf(valueStreams) * unpacking,
+      [
+        activationStream('read', (scores + fresh * (value + shared)) * width),
+        ...valueStreams,
+        activationStream('write', output * width),
+        ...within,
+      ],
+      unit,
+    )
+  }
+  for (const k of chosen) if (k.when === 'after') emitChoice(c, name, k)
 }
 
-/** A share of a stream. */
-function part(s: Stream, share: number): Stream {
+function emitChoice(c: Context, name: string, k: ChoiceKernel): void {
+  emit(c, `${name}-${k.name}`, k.shape, k.matrix, k.vector, [...k.streams], undefined, k.launches)
+}
+
+function codesOf(streams: readonly Stream[]): number {
+  return streams.reduce((sum, s) => sum + (s.codes ?? 0), 0)
+}
+
+/** A share of every stored row. */
+function shareOf(row: StoredRow, part: number): StoredRow {
   return {
-    ...s,
-    bytes: s.bytes * share,
-    metadata: s.metadata * share,
-    ...(s.codes !== undefined && { codes: s.codes * share }),
+    bytes: row.bytes * part,
+    metadata: row.metadata * part,
+    codes: row.codes * part,
+    scattered: row.scattered * part,
   }
 }

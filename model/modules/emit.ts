@@ -35,9 +35,10 @@ export function emit(
   vector: number,
   streams: Stream[],
   unit: Unit = c.deployment.activations.unit,
+  launches = 1,
 ): void {
   const { layers, count } = c
-  c.out.push({ name, layers, count, launches: 1, shape, matrix, vector, unit, streams })
+  c.out.push({ name, layers, count, launches, shape, matrix, vector, unit, streams })
 }
 
 export function activationStream(way: 'read' | 'write', bytes: number): Stream {

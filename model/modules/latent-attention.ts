@@ -17,12 +17,12 @@ import {
 
 /** One token's row: the latent and the rotated key, once for all heads, on every rank. */
 export function latentRow(a: LatentAttention): Row {
-  return { kind: 'latent', vectors: [{ count: 1, length: a.kvRank + a.ropeDim }] }
+  return { kind: 'latent', vectors: [{ of: 'both', count: 1, length: a.kvRank + a.ropeDim }] }
 }
 
 /** One token's row of the indexer. */
 export function indexRow(a: LatentAttention): Row | undefined {
-  return a.indexer && { kind: 'index', vectors: [{ count: 1, length: a.indexer.headDim }] }
+  return a.indexer && { kind: 'index', vectors: [{ of: 'key', count: 1, length: a.indexer.headDim }] }
 }
 
 /**
@@ -32,6 +32,7 @@ export function indexRow(a: LatentAttention): Row | undefined {
 export function topkSelection(size: number): Selection {
   return {
     name: `top-${size}`,
+    accepts: ['latent'],
     holds: (tokens) => tokens,
     thin: (regions, group, mask) => {
       const attended = regions.reduce((sum, r) => sum + r.attended, 0)
@@ -41,6 +42,7 @@ export function topkSelection(size: number): Selection {
         ...r,
         copies: r.copies * r.sharers,
         sharers: 1,
+        gathered: !r.fresh,
         attended: r.attended * keep,
         read: Math.min(r.read, r.attended * keep * group.query),
       }))
@@ -57,7 +59,7 @@ export function latentAttention(a: LatentAttention, c: Context): void {
   if (a.queryRank !== undefined) product(c, `${a.name}-query-up`, { role: 'attention', m: tokens, n, k: a.queryRank })
   const rotated = tokens * (heads + 1) * a.ropeDim
   elementwise(c, `${a.name}-rotary`, rotated, rotated, vectorWork.rotary * rotated)
-  appendRows(c, `${a.name}-kv-write`, latentRow(a), tokens)
+  appendRows(c, `${a.name}-kv-write`, latentRow(a))
   if (a.indexer) index(a, a.indexer, c)
   const prompts = { ...c, ...counts(c, true) }
   const steps = { ...c, ...counts(c, false) }
@@ -140,7 +142,6 @@ function absorbed(a: LatentAttention, c: Context, heads: number): void {
     row: latentRow(a),
     elements: { key: a.ropeDim, value: 0, shared: a.kvRank },
     seen: seen(a, c),
-    ...(a.indexer && { run: c.deployment.store.row(latentRow(a)).bytes }),
   })
   product(c, `${a.name}-absorb-value`, { ...absorb, n: a.valueDim, k: a.kvRank })
 }
@@ -151,8 +152,8 @@ function index(a: LatentAttention, i: NonNullable<LatentAttention['indexer']>, c
   const name = `${a.name}-index`
   product(c, `${name}-query`, { role: 'attention', m: tokens, n: i.heads * i.headDim, k: a.queryRank ?? a.width })
   product(c, `${name}-key`, { role: 'attention', m: tokens, n: i.headDim + i.heads, k: a.width })
-  const row: Row = { kind: 'index', vectors: [{ count: 1, length: i.headDim }] }
-  appendRows(c, `${name}-kv-write`, row, tokens)
+  const row: Row = { kind: 'index', vectors: [{ of: 'key', count: 1, length: i.headDim }] }
+  appendRows(c, `${name}-kv-write`, row)
   const { bytes, metadata } = deployment.store.row(row)
   let pairs = 0
   let cached = 0

@@ -121,11 +121,11 @@ describe('selections see what the mask sees', () => {
 describe('held rows', () => {
   const group = { sequences: 4, query: 1, logits: 1, past: [segment(100, 1, 4), segment(10, 4, 1)] }
   it('holds a shared stretch once', () => {
-    expect(heldRows(group, (n) => n)).toBe(100 + 4 * 10 + 4)
+    expect(heldRows(group, (n) => n).rows).toBe(100 + 4 * 10 + 4)
   })
   it('holds the newest where a window forgets', () => {
-    expect(heldRows(group, (n) => Math.min(n, 8))).toBe(4 * 8)
-    expect(heldRows(group, (n) => Math.min(n, 21))).toBe(4 * 11 + 10)
+    expect(heldRows(group, (n) => Math.min(n, 8)).rows).toBe(4 * 8)
+    expect(heldRows(group, (n) => Math.min(n, 21)).rows).toBe(4 * 11 + 10)
   })
 })
 
@@ -137,20 +137,20 @@ describe('the dense store', () => {
   const row = {
     kind: 'heads',
     vectors: [
-      { count: 2, length: 64 },
-      { count: 2, length: 64 },
+      { of: 'key', count: 2, length: 64 },
+      { of: 'value', count: 2, length: 64 },
     ],
   } as const
   it('keeps 16-bit rows without metadata', () => {
-    expect(denseStore(format('fp16')).row(row)).toEqual({ bytes: 512, metadata: 0 })
+    expect(denseStore(format('fp16')).row(row)).toEqual({ bytes: 512, metadata: 0, codes: 0, scattered: 0 })
   })
   it('keeps a scale per head vector where there is no group', () => {
     // 256 codes of 8 bits; 4 vectors with one 16-bit scale each.
-    expect(denseStore(format('int8')).row(row)).toEqual({ bytes: 256 + 8, metadata: 8 })
+    expect(denseStore(format('int8')).row(row)).toEqual({ bytes: 256 + 8, metadata: 8, codes: 256, scattered: 0 })
   })
   it('keeps whole groups', () => {
     // Groups of 48 in a vector of 64: two each, 16 bits each.
     const f = { ...format('int4'), group: 48 }
-    expect(denseStore(f).row(row)).toEqual({ bytes: 128 + 16, metadata: 16 })
+    expect(denseStore(f).row(row)).toEqual({ bytes: 128 + 16, metadata: 16, codes: 256, scattered: 0 })
   })
 })
