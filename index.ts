@@ -40,7 +40,14 @@ export {
 } from './simulate/bild/renewal.ts'
 export { type Engine, graph } from './simulate/engine.ts'
 export { type Estimate, estimate, type Row } from './simulate/estimate.ts'
-export { type AppliedMethod, type Method, methods, parseMethod } from './simulate/method.ts'
+export {
+  type AppliedMethod,
+  applyMethod,
+  loadMethod,
+  type Method,
+  methodNames,
+  parseMethod,
+} from './simulate/method.ts'
 export { type OperatorAnswer, type Prediction, predict } from './simulate/predict.ts'
 export { type Phase, type Query, type Resolved, resolve } from './simulate/query.ts'
 export { loadPaper, paperNames } from './simulate/reproduce.ts'

@@ -29,6 +29,8 @@ export function queryCommand<On>(name: string, machines: { readonly means: strin
       count('--context'),
     )
     .option('--past <n>', 'tokens cached before a prefill (default: 0)', count('--past', 0))
+    .option('--shared <n>', 'the first so many cached tokens are one document of the whole batch', count('--shared', 0))
+    .option('--fixed <n>', "the first so many cached tokens are a document, each sequence's own", count('--fixed', 0))
     .option('--source <n>', "the encoder's tokens (T5, BART, Whisper)", count('--source'))
     .option('--audio <s>', "the encoder's input in seconds of audio; 5,12,30 encodes each", secondsOfEach('--audio'))
     .option('--new-tokens <n>', 'add the whole generation of so many tokens', count('--new-tokens'))
@@ -65,9 +67,9 @@ export function queryCommand<On>(name: string, machines: { readonly means: strin
 export type QueryFlags = Omit<ReturnType<ReturnType<typeof queryCommand<unknown>>['opts']>, 'on'>
 
 /** The query that the flags ask of a model on a machine. */
-export function queryOf(architecture: Architecture, machine: Machine, flags: QueryFlags): Query {
+export async function queryOf(architecture: Architecture, machine: Machine, flags: QueryFlags): Promise<Query> {
   checkRoles(architecture, Object.keys(flags.weights?.roles ?? {}) as Role[])
-  const { phase, batch, context, past, source, audio, newTokens, calibration, fusion } = flags
+  const { phase, batch, context, past, shared, fixed, source, audio, newTokens, calibration, fusion } = flags
   const { activations, kv } = flags
   const parallel = { tensor: flags.tp, pipeline: flags.pp, expert: flags.ep }
   return defined({
@@ -77,6 +79,8 @@ export function queryOf(architecture: Architecture, machine: Machine, flags: Que
     batch,
     context,
     past,
+    shared,
+    fixed,
     source,
     audio,
     newTokens,
@@ -89,7 +93,7 @@ export function queryOf(architecture: Architecture, machine: Machine, flags: Que
       fusion,
       parallel: defined(parallel),
     }),
-    methods: (flags.with ?? []).map(parseMethod),
+    methods: await Promise.all((flags.with ?? []).map(parseMethod)),
   })
 }
 

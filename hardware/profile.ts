@@ -1,6 +1,7 @@
 // A machine with the constants that real kernels on it obey. Where nothing was measured on it the constants are the
 // global set, fitted on public measurements of other machines; `none` leaves only the roofline.
 import type { AttentionConstants } from './attention-time.ts'
+import { type CodecConstants, publishedKernels } from './codec-time.ts'
 import type { CollectiveConstants } from './collective-time.ts'
 import globalSet from './constants.json' with { type: 'json' }
 import type { GemmConstants, NarrowProducts } from './gemm-time.ts'
@@ -24,6 +25,7 @@ export interface Constants {
   readonly attention: AttentionConstants
   readonly collective: CollectiveConstants
   readonly plain: PlainConstants
+  readonly codec: CodecConstants
   readonly interval: Intervals
 }
 
@@ -37,7 +39,7 @@ export interface Profile {
 const { profiler, ...shared } = globalSet.constants
 
 /** The constants of a replayed graph. */
-export const globalConstants = shared as unknown as Constants
+export const globalConstants = { ...shared, codec: publishedKernels } as unknown as Constants
 
 /** By basis; attention and collectives were measured in graphs only. */
 const constantsOf: Readonly<Record<Basis, Constants>> = {

@@ -4,6 +4,7 @@ import type { Unit } from '../model/format.ts'
 import type { Operator } from '../model/operator.ts'
 import { operatorBytes } from '../model/operator.ts'
 import { type AttentionFacts, attentionFacts, attentionTime } from './attention-time.ts'
+import { codecTime } from './codec-time.ts'
 import { collectiveSeconds } from './collective-time.ts'
 import {
   type GemmModel,
@@ -124,7 +125,8 @@ export function operatorTime(o: Operator, profile: Profile, warm = false): Time 
   const limit = compute > memory ? 'compute' : 'memory'
   const kernels = kernelsOf(profile)
   if (!kernels) return { bound, expected: bound, limit, term: limit, matrix, vector, memory, network: 0 }
-  const { expected, term } = real(o, kernels, bytes, bound, vector, memory, warm)
+  const plain = real(o, kernels, bytes, bound, vector, memory, warm)
+  const { expected, term } = compressed(o) ? withCodes(o, plain, kernels, bytes) : plain
   return { bound, expected, limit, term, matrix, vector, memory, network: 0 }
 }
 
@@ -139,6 +141,35 @@ const halves: ReadonlySet<Unit> = new Set<Unit>(['fp16', 'bf16'])
 /** Whether the model of fused attention, of tiles for matrix units, is of this arithmetic. */
 function fusesAttention(unit: Unit, kernels: Kernels): boolean {
   return halves.has(unit) && !productModel(kernels, unit).facts.vector
+}
+
+/** Whether the cache is read in codes or in pieces, or outliers are added. */
+function compressed({ streams }: Operator): boolean {
+  for (const s of streams) {
+    if (s.run !== undefined || s.scattered !== undefined || (s.codes !== undefined && s.owner === 'kv')) return true
+  }
+  return false
+}
+
+/** The slower of the kernel as it would be and the unpacking of its codes; gathers and outliers come on top. */
+function withCodes(
+  o: Operator,
+  plain: Expected,
+  { machine, clock, constants: { codec } }: Kernels,
+  bytes: number,
+): Expected {
+  const { count } = machine.units
+  const { bandwidth } = machine.memory
+  const t = codecTime(o.streams, { units: count, clock, bandwidth }, codec)
+  const launch = (o.launches * codec.launch) / clock
+  // Few queries against codes are no tiles of a product: each unit walks its share of the rows.
+  const walks = t.decode > 0 && o.shape.kind === 'gemm' && o.shape.m <= fewRows
+  const moved = t.gather + (walks ? launch + bytes / (bandwidth * codec.memory) : plain.expected)
+  const unpacked = t.decode === 0 ? 0 : t.decode + launch
+  const expected = Math.max(moved, unpacked) + t.scatter
+  if (t.scatter > Math.max(moved, unpacked)) return { expected, term: 'scatter' }
+  if (unpacked > moved) return { expected, term: t.decode > unpacked / 2 ? 'decode' : 'launch' }
+  return { expected, term: t.gather > moved / 2 ? 'gather' : walks ? 'memory' : plain.term }
 }
 
 /** What real kernels take, by the shape of the work. */

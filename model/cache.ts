@@ -140,6 +140,14 @@ export function denseStore(format: Format): Store {
   }
 }
 
+/** Mean bits of an element of this row in a sequence of so many tokens, with everything that is kept for it. */
+export function storedBits(store: Store, row: Row, tokens: number): number {
+  const elements = row.vectors.reduce((n, v) => n + v.count * v.length, 0)
+  const wide = pieces(0, tokens, tokens, store.wide).reduce((n, p) => n + (p.wide ? p.end - p.begin : 0), 0)
+  const coded = 8 * ((tokens - wide) * store.row(row).bytes + (store.tables?.(row) ?? 0))
+  return (coded + wide * elements * 16) / (tokens * elements)
+}
+
 /** Sees everything up to itself. */
 export const unmasked: Mask = { window: Number.POSITIVE_INFINITY, chunk: Number.POSITIVE_INFINITY }
 

@@ -1,7 +1,7 @@
 // One model as it is kept and cut: its formats by role, its cache, its parallelism, its attention kernels.
 import { type Architecture, type Module, type Role, roles } from './architecture.ts'
 import { denseStore, type Selection, type Store } from './cache.ts'
-import { bitsPerElement, type Format, type FormatName, format, scaleBytes } from './format.ts'
+import { bitsPerElement, codeBytes, type Format, type FormatName, format, scaleBytes } from './format.ts'
 import { type Weight, weightRoles } from './parameters.ts'
 
 /** Ranks that each pass is cut over. Experts may be spread wider than `tensor`: attention then runs data-parallel. */
@@ -177,7 +177,7 @@ export function weightBytes(w: Weight, deployment: Deployment): number {
 
 /** Bytes of a stored matrix, scales included. */
 export function matrixBytes(f: Format, rows: number, columns: number): number {
-  return (rows * columns * f.bits) / 8 + scaleBytes(f, rows, columns)
+  return codeBytes(f, rows * columns) + scaleBytes(f, rows, columns)
 }
 
 /** The formats of the weights that the model has, by role where they differ. */

@@ -11,7 +11,10 @@ export function parseTokens(text: string): number {
   return Number(match[1]) * (factors[(match[2] ?? '').toLowerCase()] ?? Number.NaN)
 }
 
-/** A format by name with its options: `int4:group=64,scale=16,zero=16` (bits per group). Throws RangeError. */
+/**
+ * A format by name with its options: `int4:group=64,scale=16,zero=16` (bits per group), `nuq4:outliers=0.0045` (share of
+ * the weights kept aside). Throws RangeError.
+ */
 export function parseFormat(text: string): Format {
   const [name = '', list] = text.split(/:(.*)/s)
   if (!(formatNames as string[]).includes(name)) {
@@ -27,6 +30,12 @@ function withGroup(base: Format, list: string): Format {
   for (const pair of list.split(',')) {
     const [key = '', text = ''] = pair.split('=')
     const value = Number(text)
+    if (key === 'outliers' && base.name.startsWith('nuq')) {
+      if (!(value >= 0 && value < 1))
+        throw new RangeError(`${base.name}: expected outliers from 0 to below 1, got ${text}`)
+      given[key] = value
+      continue
+    }
     const least = key === 'group' ? 1 : 0
     if (!['group', 'scale', 'zero'].includes(key) || text === '' || !Number.isInteger(value) || value < least) {
       throw new RangeError(`${base.name}: expected group=N, scale=BITS or zero=BITS, got ${pair}`)
@@ -38,12 +47,16 @@ function withGroup(base: Format, list: string): Format {
   }
   const groupBits = (given.scale ?? base.groupBits) + (given.zero ?? 0)
   const group = given.group ?? base.group
-  return { ...base, groupBits, ...(group !== undefined && { group }) }
+  const { outliers = 0 } = given
+  return { ...base, groupBits, ...(group !== undefined && { group }), ...(outliers > 0 && { outliers }) }
 }
 
 /** The format as it would be typed. */
 export function formatLabel(f: Format): string {
   const base = format(f.name as FormatName)
-  const changed = base === undefined || f.group !== base.group || f.groupBits !== base.groupBits
-  return changed ? `${f.name}:${f.group === undefined ? '' : `group=${f.group},`}scale=${f.groupBits}` : f.name
+  const options: string[] = []
+  if (f.group !== base?.group) options.push(`group=${f.group}`)
+  if (f.group !== base?.group || f.groupBits !== base?.groupBits) options.push(`scale=${f.groupBits}`)
+  if (f.outliers !== undefined) options.push(`outliers=${f.outliers}`)
+  return options.length === 0 ? f.name : `${f.name}:${options.join()}`
 }

@@ -68,13 +68,7 @@ export function verify(
 }
 
 /** `tokens` of prompt after `past` cached ones; the last position takes the head. */
-export function prefill(
-  sequences: number,
-  tokens: number,
-  past = 0,
-  source?: number,
-  document?: Document,
-): Workload {
+export function prefill(sequences: number, tokens: number, past = 0, source?: number, document?: Document): Workload {
   return chunk(sequences, tokens, past, true, source, document)
 }
 

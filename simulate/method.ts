@@ -1,16 +1,36 @@
-// Methods that a query can be asked with: each is a rewrite of the deployment's options, and nothing else knows it.
-import { windowSelection } from '../model/cache.ts'
+// Methods that a query can be asked with. Each is a file of its own that rewrites the deployment's options; nothing else
+// knows it, and it is loaded when it is asked for.
+import type { Store } from '../model/cache.ts'
 import type { DeploymentOptions } from '../model/deployment.ts'
 import { nearestHint } from '../model/nearest.ts'
+import type { Operator } from '../model/operator.ts'
 import { parseTokens } from '../model/quantity.ts'
+import type { Resolved } from './query.ts'
 
-/** One option of a method, as given after the colon of `--with`. */
+export type Value = number | string
+export type Values = Readonly<Record<string, Value>>
+
+/** One option of a method, as given after the colon of `--with`: a number in a range, or one of a list. */
 export interface MethodOption {
   readonly name: string
   readonly means: string
   /** Absent where it must be given. */
-  readonly default?: number
-  readonly least: number
+  readonly default?: Value
+  readonly least?: number
+  readonly most?: number
+  /** What the number must be below. */
+  readonly below?: number
+  /** Whole numbers only. */
+  readonly whole?: true
+  readonly choices?: readonly Value[]
+}
+
+/** Work done once, before any pass: not part of any pass's time. */
+export interface Preparation {
+  readonly name: string
+  readonly operators: readonly Operator[]
+  /** What it was counted from. */
+  readonly note: string
 }
 
 export interface Method {
@@ -18,52 +38,118 @@ export interface Method {
   readonly means: string
   readonly source: string
   readonly options: readonly MethodOption[]
-  apply(options: DeploymentOptions, values: Readonly<Record<string, number>>): DeploymentOptions
+  apply(options: DeploymentOptions, values: Values): DeploymentOptions
+  /** It works on a document known beforehand: the whole past, unless the query says which part. */
+  readonly document?: true
+  /** What to know about this answer. */
+  warnings?(resolved: Resolved, values: Values): string[]
+  prepare?(resolved: Resolved, values: Values): Preparation | undefined
 }
 
 /** A method with its values, as echoed in answers. */
-export interface AppliedMethod {
-  readonly name: string
-  readonly values: Readonly<Record<string, number>>
+export interface AppliedMethod extends Pick<Method, 'name' | 'document'> {
+  readonly values: Values
   apply(options: DeploymentOptions): DeploymentOptions
+  warnings(resolved: Resolved): string[]
+  prepare(resolved: Resolved): Preparation | undefined
 }
 
-const window: Method = {
-  name: 'window',
-  means: 'every layer reads and holds only the last tokens',
-  source: 'sliding window attention: Longformer, arXiv 2004.05150, section 3.1',
-  options: [{ name: 'tokens', means: 'length of the window, the new token included', least: 1 }],
-  apply: (options, { tokens = 1 }) => ({
-    ...options,
-    selections: [...(options.selections ?? []), windowSelection(tokens)],
-  }),
-}
+const table = {
+  window: async () => (await import('./methods/window.ts')).window,
+  kvquant: async () => (await import('./methods/kvquant.ts')).kvquant,
+  kivi: async () => (await import('./methods/kivi.ts')).kivi,
+  squeezed: async () => (await import('./methods/squeezed.ts')).squeezed,
+} as const satisfies Record<string, () => Promise<Method>>
 
-export const methods: readonly Method[] = [window]
+export const methodNames = Object.keys(table) as (keyof typeof table)[]
+
+/** The method of this name. Throws RangeError with the names there are. */
+export async function loadMethod(name: string): Promise<Method> {
+  if (!Object.hasOwn(table, name)) {
+    throw new RangeError(`expected a method (${methodNames.join(', ')}), got ${name}${nearestHint(name, methodNames)}`)
+  }
+  return table[name as keyof typeof table]()
+}
 
 /** `name:key=value,key=value` as a method with its values. Throws RangeError naming what was expected. */
-export function parseMethod(text: string): AppliedMethod {
+export async function parseMethod(text: string): Promise<AppliedMethod> {
   const [name = '', list = ''] = text.split(/:(.*)/s)
-  const method = methods.find((m) => m.name === name)
-  if (!method) {
-    const names = methods.map((m) => m.name)
-    throw new RangeError(`with: expected a method (${names.join(', ')}), got ${name}${nearestHint(name, names)}`)
+  let method: Method
+  try {
+    method = await loadMethod(name)
+  } catch (error) {
+    throw error instanceof RangeError ? new RangeError(`with: ${error.message}`) : error
   }
-  const given = new Map(list === '' ? [] : list.split(',').map((pair) => pair.split(/=(.*)/s) as [string, string]))
-  const values: Record<string, number> = {}
+  return applyMethod(method, pairs(name, list))
+}
+
+function pairs(name: string, list: string): Record<string, string> {
+  const given: Record<string, string> = {}
+  if (list === '') return given
+  for (const pair of list.split(',')) {
+    const [key = '', value = ''] = pair.split(/=(.*)/s)
+    if (Object.hasOwn(given, key)) throw new RangeError(`with ${name}: expected ${key} once, got it twice`)
+    given[key] = value
+  }
+  return given
+}
+
+/** The method with these values, defaults filled in and checked. Throws RangeError. */
+export function applyMethod(method: Method, given: Readonly<Record<string, Value>>): AppliedMethod {
+  const known = method.options.map((o) => o.name)
+  for (const key of Object.keys(given)) {
+    if (known.includes(key)) continue
+    throw new RangeError(`with ${method.name}: expected ${known.join(', ')}, got ${key}${nearestHint(key, known)}`)
+  }
+  const values: Record<string, Value> = {}
   for (const option of method.options) {
-    const text = given.get(option.name)
-    given.delete(option.name)
-    const value = text === undefined ? option.default : parseTokens(text)
-    if (value === undefined) throw new RangeError(`with ${name}: expected ${option.name}=N (${option.means}), got none`)
-    if (!(value >= option.least)) {
-      throw new RangeError(`with ${name}: expected ${option.name} from ${option.least}, got ${text}`)
-    }
-    values[option.name] = value
+    const value = Object.hasOwn(given, option.name) ? given[option.name] : option.default
+    values[option.name] = checked(method.name, option, value)
   }
-  const [unknown] = given.keys()
-  if (unknown !== undefined) {
-    throw new RangeError(`with ${name}: expected ${method.options.map((o) => o.name).join(', ')}, got ${unknown}`)
+  const { name, document } = method
+  return {
+    name,
+    ...(document && { document }),
+    values,
+    apply: (options) => method.apply(options, values),
+    warnings: (resolved) => method.warnings?.(resolved, values) ?? [],
+    prepare: (resolved) => method.prepare?.(resolved, values),
   }
-  return { name, values, apply: (options) => method.apply(options, values) }
+}
+
+function checked(method: string, option: MethodOption, given: Value | undefined): Value {
+  const { name, means, choices, least, most, below, whole } = option
+  if (given === undefined) throw new RangeError(`with ${method}: expected ${name}=N (${means}), got none`)
+  if (choices) {
+    const chosen = choices.find((c) => String(c) === String(given))
+    if (chosen !== undefined) return chosen
+    throw new RangeError(`with ${method}: expected ${name} to be one of ${choices.join(', ')}, got ${given}`)
+  }
+  const value = typeof given === 'number' ? given : parseTokens(given)
+  const inside =
+    value >= (least ?? Number.NEGATIVE_INFINITY) && value <= (most ?? Number.MAX_VALUE) && value < (below ?? Infinity)
+  if (inside && (!whole || Number.isInteger(value))) return value
+  throw new RangeError(`with ${method}: expected ${whole ? 'whole ' : ''}${name} ${rangeOf(option)}, got ${given}`)
+}
+
+/** `from 0 to below 1`. */
+export function rangeOf({ least, most, below }: MethodOption): string {
+  const from = least === undefined ? '' : `from ${least}`
+  const to = below !== undefined ? `to below ${below}` : most !== undefined ? `to ${most}` : ''
+  return [from, to].filter((s) => s !== '').join(' ') || 'as a number'
+}
+
+/** The options with this store as the cache. Throws RangeError where they name another way to keep it. */
+export function withStore(options: DeploymentOptions, store: Store): DeploymentOptions {
+  if (options.store) {
+    throw new RangeError(
+      `with: ${options.store.name} and ${store.name} are both ways to keep the cache; expected one of them`,
+    )
+  }
+  if (options.kv) {
+    throw new RangeError(
+      `with: --kv ${options.kv.name} and ${store.name} are both ways to keep the cache; expected one of them`,
+    )
+  }
+  return { ...options, store }
 }

@@ -2,15 +2,17 @@
 // are one device's, and null stands where a figure does not apply.
 import { type Intervals, intervalOf } from '../hardware/interval.ts'
 import { type Calibration, profileOf } from '../hardware/profile.ts'
-import { type Limit, peak, type Term, vectorPeak } from '../hardware/time.ts'
+import { type Limit, operatorTime, peak, type Term, vectorPeak } from '../hardware/time.ts'
 import type { Architecture } from '../model/architecture.ts'
+import type { Store } from '../model/cache.ts'
 import { devices } from '../model/deployment.ts'
 import type { Unit } from '../model/format.ts'
 import { memory as memoryOf } from '../model/memory.ts'
-import { addBytes, type Bytes, noBytes, type Shape } from '../model/operator.ts'
+import { addBytes, type Bytes, noBytes, operatorBytes, type Shape } from '../model/operator.ts'
 import { formatLabel } from '../model/quantity.ts'
 import { decode, tokens as newTokens, prefill } from '../model/workload.ts'
 import { type Estimate, estimate, type Row } from './estimate.ts'
+import type { Values } from './method.ts'
 import { type Query, type Resolved, resolve } from './query.ts'
 import { autoregressive, type Round } from './round.ts'
 
@@ -36,6 +38,15 @@ export interface OperatorAnswer {
   readonly shape: Shape
 }
 
+export interface PreparationAnswer {
+  readonly name: string
+  readonly flops: number
+  readonly bytes: number
+  readonly bound_s: number
+  readonly expected_s: number
+  readonly note: string
+}
+
 export interface Prediction {
   readonly model: string
   readonly machine: string
@@ -44,6 +55,9 @@ export interface Prediction {
     readonly batch: number
     readonly context: number
     readonly past: number
+    /** Of the cached tokens, the first so many are a document: of the whole batch, or of each sequence. */
+    readonly shared: number | null
+    readonly fixed: number | null
     readonly source: number | null
     readonly new_tokens: number | null
     readonly tp: number
@@ -53,7 +67,7 @@ export interface Prediction {
     readonly fusion: string
     readonly formats: { readonly weights: string; readonly activations: string; readonly kv: string }
   }
-  readonly methods: readonly { readonly name: string; readonly options: Readonly<Record<string, number>> }[]
+  readonly methods: readonly { readonly name: string; readonly options: Values }[]
   readonly bound_s: number
   readonly floor_s: number
   readonly expected_s: number
@@ -81,6 +95,8 @@ export interface Prediction {
   }
   readonly operators: readonly OperatorAnswer[]
   readonly total: { readonly bound_s: number; readonly expected_s: number } | null
+  /** Work done once before any pass, in no other figure. */
+  readonly preparation: readonly PreparationAnswer[]
   readonly baseline: Omit<Prediction, 'operators' | 'baseline' | 'speedup'> | null
   readonly speedup: { readonly bound: number; readonly expected: number } | null
   readonly warnings: readonly string[]
@@ -101,7 +117,32 @@ export function predict(query: Query): Prediction {
     bound: (baseline.bound_s / own.bound_s) * tokens,
     expected: per(baseline) / per(own),
   }
-  return { ...own, baseline, speedup }
+  const slower = speedup.expected < 1 ? [slowerWarning(own, speedup.expected)] : []
+  return { ...own, baseline, speedup, warnings: [...own.warnings, ...slower] }
+}
+
+function slowerWarning({ methods }: Prediction, speedup: number): string {
+  const names = methods.map((m) => m.name).join(' and ')
+  const by = speedup < 0.995 ? `${((1 / speedup - 1) * 100).toFixed(0)} %` : 'less than 1 %'
+  return `${names}: expected to be slower here than without, by ${by}`
+}
+
+/** What the methods do once, in advance. */
+function prepared(r: Resolved): PreparationAnswer[] {
+  const profile = profileOf(r.query.machine, r.query.calibration)
+  return (r.query.methods ?? []).flatMap((m) => {
+    const work = m.prepare(r)
+    if (!work) return []
+    const sum = { flops: 0, bytes: 0, bound_s: 0, expected_s: 0 }
+    for (const o of work.operators) {
+      const time = operatorTime(o, profile)
+      sum.flops += (o.matrix + o.vector) * o.count
+      sum.bytes += operatorBytes(o) * o.count
+      sum.bound_s += time.bound * o.count
+      sum.expected_s += time.expected * o.count
+    }
+    return [{ name: work.name, ...sum, note: work.note }]
+  })
 }
 
 function answer(r: Resolved): Prediction {
@@ -124,6 +165,8 @@ function answer(r: Resolved): Prediction {
       batch,
       context: r.context,
       past: r.past,
+      shared: r.document?.shared === true ? r.document.tokens : null,
+      fixed: r.document?.shared === false ? r.document.tokens : null,
       source: r.source ?? null,
       new_tokens: query.newTokens ?? null,
       tp: tensor,
@@ -134,7 +177,7 @@ function answer(r: Resolved): Prediction {
       formats: {
         weights: weightsLabel(r),
         activations: formatLabel(activations),
-        kv: formatLabel(deployment.store.format),
+        kv: storeLabel(deployment.store),
       },
     },
     methods: (query.methods ?? []).map((m) => ({ name: m.name, options: m.values })),
@@ -156,11 +199,17 @@ function answer(r: Resolved): Prediction {
     memory,
     operators: e.rows.map((row) => operatorAnswer(row, profile.constants?.interval)),
     total: generation === undefined ? null : { bound_s: generation.bound, expected_s: generation.expected },
+    preparation: prepared(r),
     baseline: null,
     speedup: null,
     warnings: [...r.warnings, ...warningsOf(r, memory)],
     assumed: assumptions(architecture),
   }
+}
+
+/** A dense store is its format; others have a name. */
+function storeLabel({ name, format }: Store): string {
+  return name === 'dense' ? formatLabel(format) : name
 }
 
 /** The format of most linear weights, and the roles that were given another: `int4,head=int8`. */
@@ -246,9 +295,13 @@ function gib(bytes: number): string {
 const exactSteps = 512
 
 /** What comes before the first token is out: the encoder, where there is one, and the prompt. */
-function start({ query, deployment, batch, context, past, source }: Resolved): Estimate {
+function start(r: Resolved): Estimate {
+  const { query, deployment, batch, context, past, source } = r
   const cross = query.architecture.kind === 'encoder-decoder' ? source : undefined
-  const round = autoregressive(deployment, prefill(batch, context, past, cross))
+  const round = autoregressive(
+    deployment,
+    prefill(batch, context, past, cross, r.phase === 'prefill' ? r.document : undefined),
+  )
   return estimate([...round.start, ...round.steps], profileOf(query.machine, query.calibration))
 }
 
@@ -268,7 +321,7 @@ function realTimeFactor(r: Resolved, e: Estimate, generation: { expected: number
 
 /** A whole generation: the prefill, which gives the first token, then one decode step for each further token. */
 function generate(r: Resolved): { bound: number; expected: number } {
-  const { query, deployment, batch, context, past, source } = r
+  const { query, deployment, batch, context, past, source, document } = r
   const profile = profileOf(query.machine, query.calibration)
   const cross = query.architecture.kind === 'encoder-decoder' ? source : undefined
   const time = (workload: ReturnType<typeof decode>) => estimate(autoregressive(deployment, workload).steps, profile)
@@ -277,7 +330,7 @@ function generate(r: Resolved): { bound: number; expected: number } {
   const steps = (query.newTokens ?? 1) - 1
   let { bound, expected } = prompt
   for (const { at, weight } of quadrature(steps)) {
-    const step = time(decode(batch, begin + at, cross))
+    const step = time(decode(batch, begin + at, cross, document))
     bound += weight * step.bound
     expected += weight * step.expected
   }

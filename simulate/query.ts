@@ -5,10 +5,11 @@ import type { Machine } from '../hardware/machine.ts'
 import type { Calibration } from '../hardware/profile.ts'
 import { peak } from '../hardware/time.ts'
 import { type Architecture, layerLabel, type Module } from '../model/architecture.ts'
+import type { Row } from '../model/cache.ts'
 import type { Deployment, DeploymentOptions } from '../model/deployment.ts'
 import { deploy, releasedActivations } from '../model/deployment.ts'
 import { type FormatName, format, formatNames } from '../model/format.ts'
-import { decode, prefill, type Workload } from '../model/workload.ts'
+import { type Document, decode, prefill, type Workload } from '../model/workload.ts'
 import { checkLength, encodeHeard, type Heard, hear } from './audio.ts'
 import type { AppliedMethod } from './method.ts'
 
@@ -26,6 +27,10 @@ export interface Query {
   readonly context?: number
   /** Tokens cached before a prefill. */
   readonly past?: number
+  /** The first so many cached tokens are one document that the whole batch shares. */
+  readonly shared?: number
+  /** The first so many cached tokens are a document known beforehand, each sequence's own. */
+  readonly fixed?: number
   /** The encoder's tokens. */
   readonly source?: number
   /** Seconds of audio, in place of `source`; of several lengths, each is encoded `batch` times. */
@@ -45,6 +50,7 @@ export interface Resolved {
   readonly context: number
   readonly past: number
   readonly source: number | undefined
+  readonly document: Document | undefined
   readonly deployment: Deployment
   readonly workload: Workload
   readonly warnings: readonly string[]
@@ -76,8 +82,9 @@ export function resolve(query: Query): Resolved {
   const context = phase === 'encode' ? (source ?? 512) : (query.context ?? usual)
   if (phase !== 'encode') checkPositions(architecture, context + past + (query.newTokens ?? 0), warnings)
   if (phase === 'encode' && architecture.kind === 'encoder') checkPositions(architecture, context, warnings)
+  const document = documentOf(query, phase, phase === 'prefill' ? past : context, warnings)
   const deployment = deploy(architecture, withFormats(query, warnings))
-  checkSelections(deployment, query)
+  checkCache(deployment, query)
   warnings.push(...untouched(deployment, query))
   const cross = architecture.kind === 'encoder-decoder' && phase !== 'encode' ? source : undefined
   if (phase === 'encode') {
@@ -88,10 +95,34 @@ export function resolve(query: Query): Resolved {
     phase === 'encode'
       ? encodeHeard(batch, context, heard)
       : phase === 'prefill'
-        ? prefill(batch, context, past, cross)
-        : decode(batch, context, cross)
+        ? prefill(batch, context, past, cross, document)
+        : decode(batch, context, cross, document)
   const sequences = batch * Math.max(1, heard.length)
-  return { query, phase, batch: sequences, context, past, source, deployment, workload, warnings }
+  const resolved = { query, phase, batch: sequences, context, past, source, document, deployment, workload, warnings }
+  for (const m of query.methods ?? []) warnings.push(...m.warnings(resolved))
+  return resolved
+}
+
+/** The part of the past that is a document: as asked, or all of it where a method works on one. */
+function documentOf(query: Query, phase: Phase, past: number, warnings: string[]): Document | undefined {
+  const { shared, fixed, methods = [] } = query
+  const asked = shared ?? fixed
+  const name = shared === undefined ? 'fixed' : 'shared'
+  const users = methods.filter((m) => m.document)
+  if (asked === undefined) return users.length > 0 && phase !== 'encode' ? { tokens: past, shared: false } : undefined
+  if (shared !== undefined && fixed !== undefined) {
+    throw new RangeError('shared: expected either --shared or --fixed for the document, got both')
+  }
+  checkCount(name, asked, 0)
+  if (phase === 'encode') throw new RangeError(`${name}: an encode has no past; expected none, got ${asked}`)
+  if (asked > past) {
+    const flag = phase === 'prefill' ? '--past' : '--context'
+    throw new RangeError(`${name}: expected at most the ${past} cached tokens of ${flag}, got ${asked}`)
+  }
+  if (fixed !== undefined && users.length === 0) {
+    warnings.push('--fixed: no method of this query treats a document apart, so it changes nothing')
+  }
+  return { tokens: asked, shared: shared !== undefined }
 }
 
 function checkPhase(a: Architecture, phase: Phase, query: Query): void {
@@ -156,7 +187,7 @@ function checkPositions(a: Architecture, tokens: number, warnings: string[]): vo
 }
 
 /** Formats that are codes of a table, or narrower than any unit's operands. */
-const storageOnly: ReadonlySet<string> = new Set<FormatName>(['int3', 'int2', 'nf4'])
+const storageOnly: ReadonlySet<string> = new Set<FormatName>(['int3', 'int2', 'nf4', 'nuq4', 'nuq3', 'nuq2'])
 const arithmeticNames = formatNames.filter((name) => !storageOnly.has(name)).join(', ')
 
 /** The first of these formats that the machine has a unit for. */
@@ -168,6 +199,11 @@ function usableFormat(machine: Machine, order: readonly FormatName[]): FormatNam
 function withFormats(query: Query, warnings: string[]): DeploymentOptions {
   const { architecture: a, machine, deployment: options = {} } = query
   const asked = options.activations
+  if (options.kv?.name.startsWith('nuq')) {
+    throw new RangeError(
+      `kv: ${options.kv.name} has a table for every row of a weight matrix; expected --with kvquant:bits=${options.kv.bits} for a cache`,
+    )
+  }
   const methods = (query.methods ?? []).reduce((o, m) => m.apply(o), options)
   const order: FormatName[] = [a.dtype, 'bf16', 'fp16', 'fp32', 'tf32']
   const wide = usableFormat(machine, format(a.dtype).bits === 16 ? order : order.slice(1))
@@ -195,33 +231,73 @@ function withFormats(query: Query, warnings: string[]): DeploymentOptions {
   return { ...methods, ...stream, activations: format(usable) }
 }
 
-/** What an option asked for cannot reach: states under `--kv`, layers without a causal past under selections. */
+/** Rows that a module reads of a causal past, and whether all of that past. */
+function causalRows(m: Module): { readonly kind: Row['kind']; readonly full: boolean } | undefined {
+  if (m.kind === 'latent-attention') return { kind: 'latent', full: true }
+  if (m.kind === 'attention' && m.causal && !m.source) return { kind: 'heads', full: m.reach.kind === 'full' }
+  return undefined
+}
+
+/** `decoder layers 0-31` of each group of layers that has such a module. */
+function layersWith({ architecture }: Deployment, has: (m: Module) => boolean): string[] {
+  return architecture.stacks.flatMap((s) =>
+    s.groups.filter((g) => g.modules.some(has)).map((g) => `${s.name} layers ${layerLabel(g.layers)}`),
+  )
+}
+
+/** What an option asked for cannot reach: states under a store, layers without a causal past under selections. */
 function untouched(d: Deployment, query: Query): string[] {
-  if (!query.deployment?.kv && d.selections.length === 0) return []
-  const layers = (touches: (m: Module) => boolean) =>
-    d.architecture.stacks.flatMap((s) =>
-      s.groups.filter((g) => g.modules.some(touches)).map((g) => `${s.name} layers ${layerLabel(g.layers)}`),
-    )
-  const recurrent = layers((m) => m.kind === 'mamba2' || m.kind === 'delta-net')
-  const twoSided = layers((m) => m.kind === 'attention' && !m.causal && m.source === undefined)
-  const crossing = layers((m) => m.kind === 'attention' && m.source !== undefined)
+  const stores = query.deployment?.kv ? '--kv' : d.store.name === 'dense' ? undefined : d.store.name
+  if (stores === undefined && d.selections.length === 0) return []
+  const recurrent = layersWith(d, (m) => m.kind === 'mamba2' || m.kind === 'delta-net').join(', ')
+  const twoSided = layersWith(d, (m) => m.kind === 'attention' && !m.causal && m.source === undefined).join(', ')
+  const crossing = layersWith(d, (m) => m.kind === 'attention' && m.source !== undefined).join(', ')
   const warnings: string[] = []
-  if (query.deployment?.kv && recurrent.length > 0) {
-    warnings.push(`--kv is for rows of keys and values: the states of ${recurrent.join(', ')} stay as they are`)
+  if (stores !== undefined && recurrent !== '') {
+    warnings.push(`${stores} is for rows of keys and values: the states of ${recurrent} stay as they are`)
   }
   if (d.selections.length === 0) return warnings
-  const names = (query.methods ?? []).map((m) => m.name).join(', ') || 'the selections'
-  if (recurrent.length > 0) warnings.push(`${names}: ${recurrent.join(', ')} keep a state and no rows`)
-  if (twoSided.length > 0) warnings.push(`${names}: ${twoSided.join(', ')} see both ways and keep nothing`)
-  if (crossing.length > 0) warnings.push(`${names}: cross attention of ${crossing.join(', ')} reads its whole source`)
+  const names = d.selections.map((s) => s.name).join(', ')
+  if (recurrent !== '') warnings.push(`${names}: ${recurrent} keep a state and no rows`)
+  if (twoSided !== '') warnings.push(`${names}: ${twoSided} see both ways and keep nothing`)
+  if (crossing !== '') warnings.push(`${names}: cross attention of ${crossing} reads its whole source`)
+  const masked = layersWith(d, (m) => causalRows(m)?.full === false).join(', ')
+  for (const s of d.selections) {
+    if (s.choose && masked !== '') warnings.push(`${s.name}: ${masked} forget by themselves and stay as they are`)
+  }
   return warnings
 }
 
-/** A selection that no layer can take is a mistake. */
-function checkSelections(d: Deployment, query: Query): void {
-  if (d.selections.length === 0) return
-  const takes = (m: Module) => (m.kind === 'attention' && m.causal) || m.kind === 'latent-attention'
-  if (d.architecture.stacks.some((s) => s.groups.some((g) => g.modules.some(takes)))) return
-  const names = (query.methods ?? []).map((m) => m.name).join(', ') || 'selections'
-  throw new RangeError(`${names}: expected layers that read rows of a causal past; ${d.architecture.name} has none`)
+/** A store or a selection that no layer can take is a mistake. */
+function checkCache(d: Deployment, query: Query): void {
+  const { stacks, name } = d.architecture
+  const modules = stacks.flatMap((s) => s.groups.flatMap((g) => g.modules))
+  const rows = modules.map(causalRows).filter((r) => r !== undefined)
+  const keeps = [...new Set(modules.map(keptKind).filter((kind) => kind !== undefined))].join(' and ')
+  const none = (what: string, needs: string) =>
+    new RangeError(
+      `${what}: expected layers that ${needs}; ${name} has none${keeps === '' ? '' : ` (it keeps ${keeps})`}`,
+    )
+  const stored = [
+    ...rows.map((r) => r.kind),
+    ...modules.filter((m) => m.kind === 'attention' && m.source).map(() => 'heads'),
+  ]
+  if (query.methods?.length && !stored.some((kind) => d.store.accepts.some((k) => k === kind))) {
+    if (d.store.name !== 'dense') throw none(d.store.name, `keep rows of ${d.store.accepts.join(' or ')}`)
+  }
+  for (const s of d.selections) {
+    const takes = (r: (typeof rows)[number]) => s.accepts.includes(r.kind) && (!s.choose || r.full)
+    if (rows.some(takes)) continue
+    throw none(
+      s.name,
+      s.choose ? `read keys of all of a causal past by ${s.accepts.join(' or ')}` : 'read rows of a causal past',
+    )
+  }
+}
+
+/** What a module keeps of the past, in words. */
+function keptKind(m: Module): string | undefined {
+  if (m.kind === 'latent-attention') return 'latents'
+  if (m.kind === 'attention') return m.causal || m.source ? 'keys and values of heads' : undefined
+  return m.kind === 'mamba2' || m.kind === 'delta-net' ? 'recurrent states' : undefined
 }

@@ -20,10 +20,8 @@ export function command() {
         ...flags.on.map(loadMachineArgument),
       ])
       checkDistinct(machines.map((m) => m.name))
-      const entries = machines.map((machine) => ({
-        machine,
-        prediction: predict(queryOf(architecture, machine, flags)),
-      }))
+      const queries = await Promise.all(machines.map((machine) => queryOf(architecture, machine, flags)))
+      const entries = queries.map((query) => ({ machine: query.machine, prediction: predict(query) }))
       if (flags.plot !== undefined) {
         const { plotRoofline } = await import('../chart/roofline.ts')
         await plotRoofline(flags.plot, entries)

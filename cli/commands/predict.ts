@@ -25,7 +25,7 @@ export function command() {
       if (flags.on.includes(','))
         throw new UsageError('--on: expected one machine, got several; `memwall compare` takes them')
       const [architecture, machine] = await Promise.all([loadModelArgument(model), loadMachineArgument(flags.on)])
-      const query = queryOf(architecture, machine, flags)
+      const query = await queryOf(architecture, machine, flags)
       const prediction = predict(query)
       if (flags.plot !== undefined) {
         const { plotRoofline } = await import('../chart/roofline.ts')

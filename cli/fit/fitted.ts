@@ -11,7 +11,7 @@ import type { Constants } from '../../hardware/profile.ts'
 import type { Data } from './data.ts'
 
 /** What a fit yields; intervals come after, from its errors. */
-export type Fitted = Omit<Constants, 'interval'>
+export type Fitted = Omit<Constants, 'interval' | 'codec'>
 
 /** Digits that constants are kept with: far below what the data determines, and the same on every machine. */
 const digits = 5

@@ -1,4 +1,6 @@
 // The constants that each machine is scored with: fitted on the other machines.
+
+import { publishedKernels } from '../../hardware/codec-time.ts'
 import type { Intervals } from '../../hardware/interval.ts'
 import { type Constants, globalConstants } from '../../hardware/profile.ts'
 import type { Data } from './data.ts'
@@ -15,7 +17,7 @@ export interface Sets {
 
 /** Complete sets with these intervals; by default those in use. */
 export function setsOf(data: Data, fits: Fits, interval: Intervals = globalConstants.interval): Sets {
-  const complete = (fitted: Fitted): Constants => ({ ...fitted, interval })
+  const complete = (fitted: Fitted): Constants => ({ ...fitted, codec: publishedKernels, interval })
   const graph = complete(fits.graph)
   const byName = new Map(
     [...fits.unseen].map(([spelling, fitted]) => [data.machines.get(spelling)?.name, complete(fitted)]),

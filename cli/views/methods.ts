@@ -1,6 +1,5 @@
 // The methods that a query can be asked with: all of them, or one with its options.
-import { nearestHint } from '../../model/nearest.ts'
-import { type Method, methods } from '../../simulate/method.ts'
+import { loadMethod, type Method, methodNames, rangeOf } from '../../simulate/method.ts'
 import type { Answer } from '../answer.ts'
 import { UsageError } from '../errors.ts'
 import { table } from '../table.ts'
@@ -10,15 +9,20 @@ function methodRow({ name, means, source, options }: Method) {
     name,
     means,
     source,
-    options: options.map((o) => ({ name: o.name, means: o.means, default: o.default ?? null, least: o.least })),
+    options: options.map((o) => ({
+      name: o.name,
+      means: o.means,
+      default: o.default ?? null,
+      values: o.choices ? o.choices.join(', ') : rangeOf(o),
+    })),
   }
 }
 
 type MethodRow = ReturnType<typeof methodRow>
 type OptionRow = MethodRow['options'][number]
 
-export function methodsAnswer(): Answer {
-  const rows = methods.map(methodRow)
+export async function methodsAnswer(): Promise<Answer> {
+  const rows = (await Promise.all(methodNames.map(loadMethod))).map(methodRow)
   return {
     json: rows,
     view: () => {
@@ -36,9 +40,10 @@ export function methodsAnswer(): Answer {
   }
 }
 
-export function methodAnswer(name: string): Answer {
-  const method = methods.find((m) => m.name === name)
-  if (method === undefined) throw new UsageError(unknownMethod(name))
+export async function methodAnswer(name: string): Promise<Answer> {
+  const method = await loadMethod(name).catch((error) => {
+    throw error instanceof RangeError ? new UsageError(error.message) : error
+  })
   const row = methodRow(method)
   return {
     json: row,
@@ -53,7 +58,7 @@ export function methodAnswer(name: string): Answer {
             text: (o) => (o.default === null ? 'none' : String(o.default)),
             align: 'right',
           },
-          { key: 'least', title: 'least', value: (o) => o.least, align: 'right' },
+          { key: 'values', title: 'values', value: (o) => o.values, wraps: true },
           { key: 'means', title: 'meaning', value: (o) => o.means, wraps: true },
         ],
         row.options,
@@ -72,9 +77,4 @@ export function methodAnswer(name: string): Answer {
 
 function usage({ name, options }: MethodRow): string {
   return options.length === 0 ? name : `${name}:${options.map((o) => `${o.name}=N`).join(',')}`
-}
-
-function unknownMethod(name: string): string {
-  const names = methods.map((m) => m.name)
-  return `expected a method (${names.join(', ')}), got ${name}${nearestHint(name, names)}`
 }

@@ -38,6 +38,8 @@ export function workloadLine({ workload: w, methods }: Pick<Prediction, 'workloa
     `batch ${w.batch}`,
     `context ${w.context}`,
     ...(w.past > 0 ? [`past ${w.past}`] : []),
+    ...(w.shared === null ? [] : [`${w.shared} of them shared`]),
+    ...(w.fixed === null ? [] : [`${w.fixed} of them a document`]),
     ...(w.source !== null && w.phase !== 'encode' ? [`source ${w.source}`] : []),
     ...ranks.map(([name, n]) => `${name} ${n}`),
     ...(w.devices > 1 ? [`${w.devices} devices`] : []),
@@ -83,6 +85,7 @@ function facts(p: Prediction, roles: string): Fact[] {
       ? []
       : [['real time', `${units.digits(p.real_time_factor)} s per second of audio`] as const]),
     ...(p.speedup === null ? [] : [['speedup', speedup(p, p.speedup)] as const]),
+    ...p.preparation.map((w) => ['beforehand', preparation(w)] as const),
     [
       'limit',
       `${p.limit}: ${units.digits(p.arithmetic_intensity)} FLOP/byte, the ridge of ${unit} is at ${units.digits(ridge)}`,
@@ -105,8 +108,13 @@ function generation(p: Prediction, total: NonNullable<Prediction['total']>): str
 }
 
 function speedup(p: Prediction, s: NonNullable<Prediction['speedup']>): string {
-  const by = p.methods.map(methodLabel).join(' and ')
+  const by = p.methods.map((m) => m.name).join(' and ')
   return `${units.times(s.expected)} expected, ${units.times(s.bound)} by the bound, from ${by}`
+}
+
+/** Work done once, with the time that no pass has. */
+function preparation({ name, expected_s, bound_s, note }: Prediction['preparation'][number]): string {
+  return `${name} ${units.duration(expected_s)} (bound ${units.duration(bound_s)}), ${note}`
 }
 
 function fitLine({ memory: { total, capacity, fits }, workload: { devices } }: Prediction): string {

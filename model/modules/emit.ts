@@ -2,7 +2,7 @@
 // each of them fills the ledger.
 import type { Role } from '../architecture.ts'
 import type { Deployment } from '../deployment.ts'
-import { scaleBytes, type Unit } from '../format.ts'
+import { codeBytes, scaleBytes, type Unit } from '../format.ts'
 import type { Operator, Shape, Stream } from '../operator.ts'
 import type { Sequences } from '../workload.ts'
 
@@ -85,15 +85,17 @@ export function product(c: Context, name: string, p: Product): void {
     {
       owner: 'weights',
       way: 'read',
-      bytes: (codes * f.bits) / 8 + metadata + (bias * deployment.weights.norm.bits) / 8,
+      bytes: codeBytes(f, codes) + metadata + (bias * deployment.weights.norm.bits) / 8,
       metadata,
       ...(f.codec !== 'none' && { codec: f.codec, codes }),
+      ...(f.outliers !== undefined && { scattered: codes * f.outliers }),
     },
     activationStream('read', ((p.input ?? products * k) * operand.bits) / 8),
     activationStream('write', ((p.output ?? products * n) * deployment.stream.bits) / 8),
   ]
   if (p.streams) streams.push(...p.streams)
-  emit(c, name, { kind: 'gemm', m, n, k, matrices }, 2 * products * n * k, 0, streams, operand.unit)
+  const aside = 2 * products * n * k * (f.outliers ?? 0)
+  emit(c, name, { kind: 'gemm', m, n, k, matrices }, 2 * products * n * k, aside, streams, operand.unit)
 }
 
 /** A kernel that reads and writes elements in order and does `flops` vector operations in all. */

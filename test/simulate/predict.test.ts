@@ -257,15 +257,15 @@ describe('questions', () => {
     expect(Math.abs((long?.bound_s ?? 0) / bound - 1)).toBeLessThan(1e-4)
   })
 
-  it('gives the speedup of a method over the same query without it', () => {
+  it('gives the speedup of a method over the same query without it', async () => {
     const plain = ask({ ...base, context: 100_000 })
-    const p = ask({ ...base, context: 100_000, methods: [parseMethod('window:tokens=1k')] })
+    const p = ask({ ...base, context: 100_000, methods: [await parseMethod('window:tokens=1k')] })
     expect(p.methods).toEqual([{ name: 'window', options: { tokens: 1024 } }])
     expect(p.baseline?.bound_s).toBe(plain.bound_s)
     expect(p.speedup?.bound).toBeCloseTo(plain.bound_s / p.bound_s, 12)
     expect(p.bytes.kv_read).toBe((plain.bytes.kv_read / 100_000) * 1023)
     // Switched off, the method changes nothing.
-    const off = ask({ ...base, context: 1000, methods: [parseMethod('window:tokens=2k')] })
+    const off = ask({ ...base, context: 1000, methods: [await parseMethod('window:tokens=2k')] })
     expect(off.speedup).toEqual({ bound: 1, expected: 1 })
   })
 
@@ -276,7 +276,7 @@ describe('questions', () => {
     ['window:size=3,tokens=4', /got size/],
     ['window:tokens=x', /got x/],
   ])('refuses --with %s', (text, message) => {
-    expect(() => parseMethod(text)).toThrow(message)
+    return expect(parseMethod(text)).rejects.toThrow(message)
   })
 })
 
@@ -337,7 +337,7 @@ describe('windows', () => {
           machine: named('h200'),
           phase,
           context,
-          methods: [parseMethod(`window:tokens=${tokens}`)],
+          methods: [await parseMethod(`window:tokens=${tokens}`)],
         })
         expect(p.flops).toBeLessThanOrEqual(plain.flops)
         expect(p.bytes.kv_read).toBeLessThanOrEqual(plain.bytes.kv_read)
@@ -346,7 +346,7 @@ describe('windows', () => {
     }
   })
   it('reach latents, and say what they do not reach', async () => {
-    const methods = [parseMethod('window:tokens=4k')]
+    const methods = [await parseMethod('window:tokens=4k')]
     const v32 = ask({ architecture: await loadModel('deepseek-v3.2'), machine: named('b300'), context: 65536, methods })
     expect(v32.bytes.kv_read).toBeLessThan(v32.baseline?.bytes.kv_read ?? 0)
     expect(v32.memory.kv).toBeLessThan((v32.baseline?.memory.kv ?? 0) / 10)
