@@ -70,6 +70,8 @@ export interface Store {
   readonly wide?: Wide
   /** Keys are kept before their rotation: readers turn every key that they read. */
   readonly unrotated?: true
+  /** Kernels that read keys, and that read values, where no fused kernel reads both; and one between them. */
+  readonly kernels?: number
   /** What encoding a new row takes, beyond reading and writing it. */
   readonly encoding?: { readonly launches: number; flops(row: Row): number }
 }

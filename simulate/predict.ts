@@ -117,14 +117,15 @@ export function predict(query: Query): Prediction {
     bound: (baseline.bound_s / own.bound_s) * tokens,
     expected: per(baseline) / per(own),
   }
-  const slower = speedup.expected < 1 ? [slowerWarning(own, speedup.expected)] : []
-  return { ...own, baseline, speedup, warnings: [...own.warnings, ...slower] }
+  return { ...own, baseline, speedup, warnings: [...own.warnings, ...slowerWarnings(own, speedup)] }
 }
 
-function slowerWarning({ methods }: Prediction, speedup: number): string {
+function slowerWarnings({ methods }: Prediction, speedup: NonNullable<Prediction['speedup']>): string[] {
   const names = methods.map((m) => m.name).join(' and ')
-  const by = speedup < 0.995 ? `${((1 / speedup - 1) * 100).toFixed(0)} %` : 'less than 1 %'
-  return `${names}: expected to be slower here than without, by ${by}`
+  const by = (ratio: number) => (ratio < 0.995 ? `${((1 / ratio - 1) * 100).toFixed(0)} %` : 'less than 1 %')
+  if (speedup.expected < 1) return [`${names}: slower here than without, by ${by(speedup.expected)}`]
+  if (speedup.bound < 1) return [`${names}: slower here than without by the bound, by ${by(speedup.bound)}`]
+  return []
 }
 
 /** What the methods do once, in advance. */

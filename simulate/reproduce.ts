@@ -31,6 +31,10 @@ const table = {
     title: 'KVQuant (arXiv 2401.18079)',
     load: async () => (await import('./papers/kvquant.ts')).load(),
   },
+  'squeezed-attention': {
+    title: 'Squeezed Attention (arXiv 2411.09688)',
+    load: async () => (await import('./papers/squeezed-attention.ts')).load(),
+  },
 } as const satisfies Record<string, PaperEntry>
 
 export type PaperName = keyof typeof table

@@ -300,6 +300,7 @@ export function attend(c: Context, name: string, a: Attend): void {
   const { expanded } = a
   const encoded = expanded === undefined ? cached.coded + cached.gathered : 0
   const turned = expanded === undefined ? (encoded + cached.wide) * (a.turned ?? 0) * turning : 0
+  const each = encoded > 0 ? store.kernels : undefined
   const within = chosen.flatMap((k) => (k.when === 'within' ? k.streams : []))
   if (fusion === 'flash') {
     const stored = store.row(row)
@@ -317,7 +318,7 @@ export function attend(c: Context, name: string, a: Attend): void {
     const vector = vectorWork.softmax * pairs * heads + output + encoded * stored.codes * unpacking + turned
     const packed = bits < 16 && expanded === undefined ? { stored: bits } : {}
     const shape = { kind: 'attention', heads, kvHeads, headDim, valueDim, causal, rows, ...packed } as const
-    emit(c, name, shape, matrix, vector, streams, unit)
+    emit(c, name, shape, matrix, vector, streams, unit, each === undefined ? 1 : 2 * each + 1)
   } else {
     const scores = rectangle * heads
     const matrices = heads * c.sequences
@@ -345,6 +346,7 @@ export function attend(c: Context, name: string, a: Attend): void {
         ...within,
       ],
       unit,
+      each,
     )
     elementwise(c, `${name}-softmax`, scores, scores, vectorWork.softmax * scores)
     emit(
@@ -360,6 +362,7 @@ export function attend(c: Context, name: string, a: Attend): void {
         ...within,
       ],
       unit,
+      each,
     )
   }
   for (const k of chosen) if (k.when === 'after') emitChoice(c, name, k)

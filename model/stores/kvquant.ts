@@ -40,6 +40,8 @@ export function kvquantStore({ bits, outliers, sink, storage }: Kvquant): Store 
     // A token's outliers end the arrays, so a token is dropped with them.
     rollback: 'pointer',
     unrotated: true,
+    // Codes, then outliers.
+    kernels: outliers > 0 ? 2 : 1,
     ...(sink > 0 && { wide: { first: sink, last: 0 } }),
     row: (row) => sum(row.vectors.map((v) => stored(v.of, v.count * v.length))),
     tables: (row) => {

@@ -97,7 +97,7 @@ export function kernelRows(model: Architecture, machine: Machine): Row[] {
           computed: bound,
           tolerance,
           why: kernel.endsWith('fp16')
-            ? 'a roof: the kernel reaches 84 % of the bandwidth after its start'
+            ? 'a roof: the kernel reaches 85 % of the bandwidth after its start'
             : 'a roof: the kernel is limited by its table look-ups and by scattering outliers, not by bytes',
         }),
       )
