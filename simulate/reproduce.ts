@@ -27,6 +27,7 @@ const table = {
   squeezeformer: {
     title: 'Squeezeformer: An Efficient Transformer for Automatic Speech Recognition (arXiv 2206.00888)',
     load: async () => (await import('./papers/squeezeformer.ts')).load(),
+  },
   kvquant: {
     title: 'KVQuant (arXiv 2401.18079)',
     load: async () => (await import('./papers/kvquant.ts')).load(),
