@@ -16,6 +16,45 @@ export { type ParameterCount, parameters } from './model/parameters.ts'
 export { pass } from './model/pass.ts'
 export { parseFormat, parseTokens } from './model/quantity.ts'
 export {
+  assessLayer,
+  finished,
+  type LayerAssessment,
+  type TensorAssessment,
+  together,
+  totalBytes,
+} from './model/tensor/assess.ts'
+export { CausalAttention, headErrors } from './model/tensor/attention.ts'
+export { type Calibrated, type Calibration as KvCalibration, calibrate, calibration } from './model/tensor/calibrate.ts'
+export {
+  type DenseSparse,
+  denseAndSparse,
+  denseAndSparseBytes,
+  denseAndSparseWeights,
+} from './model/tensor/dense-sparse.ts'
+export { kMeans } from './model/tensor/k-means.ts'
+export { pack, packedBytes, unpack } from './model/tensor/pack.ts'
+export {
+  bytesOf,
+  dequantize,
+  fixedBytes,
+  join,
+  type Packed,
+  type PackedBytes,
+  quantize,
+} from './model/tensor/quantize.ts'
+export { rotate } from './model/tensor/rope.ts'
+export { safetensors } from './model/tensor/safetensors.ts'
+export {
+  kvMethod,
+  type Method as KvMethod,
+  type MethodOptions as KvMethodOptions,
+  methodNames as kvMethodNames,
+  type Scheme,
+} from './model/tensor/scheme.ts'
+export { type KvSource, type LayerSource, layerInMemory } from './model/tensor/source.ts'
+export { type SyntheticOptions, structures, synthetic } from './model/tensor/synthetic.ts'
+export { type Shape as TensorShape, type Tensor, tensor } from './model/tensor/tensor.ts'
+export {
   chunk,
   decode,
   encode,

@@ -23,6 +23,10 @@ export const commands: Readonly<Record<string, Row>> = {
     load: () => import('./commands/calibrate.ts'),
   },
   accuracy: { summary: 'how far predictions are from measured rows', load: () => import('./commands/accuracy.ts') },
+  quantize: {
+    summary: 'keys and values quantized: bits, error, savings',
+    load: () => import('./commands/quantize.ts'),
+  },
   reproduce: { summary: "a paper's published numbers beside ours", load: () => import('./commands/reproduce.ts') },
 }
 

@@ -17,11 +17,14 @@ function expectNarrow(text: string): void {
 }
 
 describe('help', () => {
-  it.each(['memwall', 'predict', 'compare', 'list', 'show', 'accuracy', 'reproduce'])('of %s', async (name) => {
-    const text = await run(...(name === 'memwall' ? [] : [name]), '--help')
-    expectNarrow(text.replace(/\n(Examples|Papers):.*/s, ''))
-    expect(text).toMatchSnapshot()
-  })
+  it.each(['memwall', 'predict', 'compare', 'list', 'show', 'accuracy', 'quantize', 'reproduce'])(
+    'of %s',
+    async (name) => {
+      const text = await run(...(name === 'memwall' ? [] : [name]), '--help')
+      expectNarrow(text.replace(/\n(Examples|Papers):.*/s, ''))
+      expect(text).toMatchSnapshot()
+    },
+  )
   it('is the same through `help`', async () => {
     expect(await run('help', 'compare')).toBe(await run('compare', '--help'))
   })
