@@ -58,7 +58,7 @@ export function number(flag: string, range: { above?: number; least?: number; be
   return once(flag, (text) => {
     const value = /^-?[0-9]*\.?[0-9]+(e[+-]?[0-9]+)?$/i.test(text.trim()) ? Number(text) : Number.NaN
     if (Number.isFinite(value) && fits(value)) return value
-    throw new UsageError(`${flag}: expected a number ${bounds.join(' and ')}, got ${shown(text)}`)
+    throw new UsageError(`${flag}: expected ${['a number', bounds.join(' and ')].join(' ').trim()}, got ${shown(text)}`)
   })
 }
 

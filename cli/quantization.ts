@@ -109,7 +109,7 @@ export interface Saving {
 
 /** Runs the command. Throws UsageError, RangeError, FileError. */
 export async function quantization(file: string, flags: QuantizeFlags): Promise<Quantization> {
-  const method = methodOf(flags)
+  methodOf(flags, false)
   const machine = flags.on === undefined ? undefined : await loadMachineArgument(flags.on)
   if (file === 'synthetic' && flags.calibrate !== undefined) {
     throw new UsageError('--calibrate: expected a file in place of `synthetic`, whose layers differ with the seed')
@@ -122,9 +122,10 @@ export async function quantization(file: string, flags: QuantizeFlags): Promise<
     checkMatching(opened.source, other?.source)
     for (const { source } of other === undefined ? [opened] : [opened, other]) await checkFinite(source, at)
     const run = { source: opened.source, calibrateOn: other?.source, queries: flags.queries ?? defaultQueries, at }
+    const method = methodOf(flags, hasFisher(other?.source ?? opened.source))
     const layers = await assessed(run, method)
     const sweep = flags.plot === undefined ? null : await swept(run, flags)
-    const warnings = [...opened.warnings, ...(other?.warnings ?? []), ...warningsOf(flags, method, run)]
+    const warnings = [...opened.warnings, ...(other?.warnings ?? []), ...warningsOf(flags, method, run, layers)]
     return answer({ method, run, layers, machine, sweep, warnings })
   } finally {
     at.end()
@@ -150,10 +151,24 @@ const flagOf: Readonly<Record<keyof MethodOptions, string>> = {
   preRope: '--keys',
 }
 
+/** What KVQuant does unless told otherwise. Where the Fisher information is known, k-means weighs as in equation 7. */
+function kvquantDefaults(fisher: boolean): Omit<MethodOptions, 'bits'> {
+  return { outliers: 0.01, sink: 1, ...(fisher && { weighting: 'fisher-range' }) }
+}
+
+function hasFisher({ layers }: KvSource): boolean {
+  return layers.every((l) => l.key_fisher && l.value_fisher)
+}
+
 /** The method as the flags ask for it. Throws UsageError, RangeError. */
-function methodOf(flags: QuantizeFlags): Method {
+function methodOf(flags: QuantizeFlags, fisher: boolean): Method {
   const { method: name = 'kvquant', bits = 4 } = flags
-  const own = name === 'kvquant' ? { outliers: 0.01, sink: 1 } : {}
+  const own = name === 'kvquant' ? kvquantDefaults(fisher) : {}
+  return kvMethod(name, { bits, ...own, ...askedOptions(name, flags) })
+}
+
+/** Options of the method among the flags. Throws UsageError for one that it does not take. */
+function askedOptions(name: MethodName, flags: QuantizeFlags): Omit<MethodOptions, 'bits'> {
   const asked = {
     outliers: flags.outliers,
     cap: flags.cap,
@@ -173,7 +188,7 @@ function methodOf(flags: QuantizeFlags): Method {
     const known = takes.map((option) => flagOf[option]).join(', ')
     throw new UsageError(`${flagOf[odd]}: --method ${name} has no such option; it takes ${known}`)
   }
-  return kvMethod(name, { bits, ...own, ...given })
+  return given
 }
 
 function checkKeys({ keys }: QuantizeFlags, { rope }: KvSource): void {
@@ -220,22 +235,40 @@ async function assessed(
       ...(on && { calibrateOn: on, calibrateRope: calibrateOn?.rope }),
       queries,
     })
-    let step = steps.next()
+    const next = () => inFile(`${source.name}: layers.${layer.layer}`, () => steps.next())
+    let step = next()
     while (!step.done) {
       await at.step(name + step.value)
-      step = steps.next()
+      step = next()
     }
     layers.push(step.value)
   }
   return layers
 }
 
+/** What numbers do not fit is the file's matter. */
+function inFile<T>(place: string, run: () => T): T {
+  try {
+    return run()
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    throw new FileError(`${place}: ${error.message}`)
+  }
+}
+
 /** What is drawn: the methods at the bits they share. */
 async function swept(run: Run, flags: QuantizeFlags): Promise<SweepRow[]> {
-  const outliers = flags.method === undefined || flags.method === 'kvquant' ? flags.outliers || 0.01 : 0.01
+  const { method = 'kvquant' } = flags
+  const asked = method === 'kvquant' ? askedOptions(method, flags) : {}
+  const { cap, ...dense } = { ...kvquantDefaults(hasFisher(run.calibrateOn ?? run.source)), ...asked }
+  const outliers = dense.outliers || 0.01
   const compared: readonly [label: string, name: MethodName, options: Omit<MethodOptions, 'bits'>][] = [
-    [`kvquant, ${Number((outliers * 100).toPrecision(3))} % outliers`, 'kvquant', { outliers, sink: 1 }],
-    ['kvquant, no outliers', 'kvquant', { sink: 1 }],
+    [
+      `kvquant, ${Number((outliers * 100).toPrecision(3))} % outliers`,
+      'kvquant',
+      { ...dense, outliers, ...(cap !== undefined && { cap }) },
+    ],
+    ['kvquant, no outliers', 'kvquant', { ...dense, outliers: 0 }],
     ['kivi', 'kivi', {}],
     ['flexgen', 'flexgen', {}],
     ['atom', 'atom', {}],
@@ -333,9 +366,13 @@ function calibrates({ key, value }: Method): boolean {
   return [key, value].some((s) => s.codebook === 'learned' || (s.axis === 'channel' && s.group === undefined))
 }
 
-function warningsOf(flags: QuantizeFlags, method: Method, { source, calibrateOn }: Run): string[] {
+function warningsOf(
+  flags: QuantizeFlags,
+  method: Method,
+  { source, calibrateOn }: Run,
+  layers: readonly LayerAssessment[],
+): string[] {
   const shapes = new Set(source.layers.map(({ key: k, value: v }) => `${k.tokens} ${width(k)} ${width(v)}`))
-  const fisher = (calibrateOn ?? source).layers.every((l) => l.key_fisher && l.value_fisher)
   return [
     ...(source.rope === undefined && flags.rope === undefined && flags.keys === undefined && source.name !== 'synthetic'
       ? ['keys and queries are taken as they stand; --rope pre or post, with --rope-theta, says how they are rotated']
@@ -343,11 +380,14 @@ function warningsOf(flags: QuantizeFlags, method: Method, { source, calibrateOn 
     ...(!calibrates(method) && calibrateOn !== undefined
       ? [`${method.name} needs no calibration; --calibrate changes nothing`]
       : []),
-    ...(flags.weight?.startsWith('fisher') && !fisher
+    ...(flags.weight?.startsWith('fisher') && !hasFisher(calibrateOn ?? source)
       ? ['--weight: a layer has no key_fisher or value_fisher; there every element weighs as if it were 1']
       : []),
     ...(source.layers.some((l) => l.query === undefined)
       ? ['a layer has no queries, so there is no attention error of it']
+      : []),
+    ...(layers.some((l) => l.key.bytes.codes === 0 || l.value.bytes.codes === 0)
+      ? [`${method.name} keeps all tokens of a layer in 16 bits: there are too few`]
       : []),
     ...(shapes.size > 1 ? ['the layers differ in shape; the one shown is the first'] : []),
   ]

@@ -97,22 +97,31 @@ function kebab(name: string): string {
   return name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 }
 
-/** Reads everything once. Throws FileError with the count of what is not finite and the place of the first. */
+/** Reads everything once. Throws FileError with the count of what is not finite and the place of the first, or of
+ * weights below 0. */
 export async function checkFinite(source: KvSource, progress: Progress): Promise<void> {
   for (const layer of source.layers) {
     for (const part of parts) {
       const shape = layer[part]
       if (shape === undefined) continue
       let sum: NotFinite | undefined
+      let negative = 0
       for (const range of tokenBlocks(shape)) {
-        const found = notFinite(layer.read(part, range), range[0])
-        if (found)
-          sum = { ...(sum ?? found), nan: (sum?.nan ?? 0) + found.nan, infinite: (sum?.infinite ?? 0) + found.infinite }
+        const block = layer.read(part, range)
+        const found = notFinite(block, range[0])
+        if (found) sum = sum === undefined ? found : added(sum, found)
+        if (part.endsWith('fisher')) negative += block.data.reduce((n, x) => (x < 0 ? n + 1 : n), 0)
         await progress.step(`checking layer ${layer.layer}`)
       }
-      if (sum) throw new FileError(`${source.name}: layers.${layer.layer}.${part}: ${oddNumbers(sum)}`)
+      const place = `${source.name}: layers.${layer.layer}.${part}`
+      if (sum) throw new FileError(`${place}: ${oddNumbers(sum)}`)
+      if (negative > 0) throw new FileError(`${place}: expected weights from 0, got ${negative} below`)
     }
   }
+}
+
+function added(sum: NotFinite, { nan, infinite }: NotFinite): NotFinite {
+  return { ...sum, nan: sum.nan + nan, infinite: sum.infinite + infinite }
 }
 
 function oddNumbers({ nan, infinite, token, head, channel }: NotFinite): string {

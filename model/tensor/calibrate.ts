@@ -91,6 +91,7 @@ class Histogram {
   squares = 0
 
   add(x: number, weight: number): void {
+    if (weight < 0) throw new RangeError(`expected a Fisher information from 0, got ${weight}`)
     const bin = Math.min(bins - 1, ((x + 1) * (bins / 2)) | 0)
     this.counts[bin] = (this.counts[bin] as number) + 1
     this.sums[bin] = (this.sums[bin] as number) + x

@@ -49,7 +49,9 @@ export function headerBytes(first: Uint8Array, fileBytes: number): number {
   }
   const length = Number(new DataView(first.buffer, first.byteOffset, prefixBytes).getBigUint64(0, true))
   if (length > longestHeader) {
-    throw new Error(`expected a safetensors header of at most ${longestHeader} bytes, got one said to be ${length}`)
+    throw new Error(
+      `expected a safetensors header of at most ${longestHeader} bytes, got one said to be ${length}: is it safetensors?`,
+    )
   }
   if (prefixBytes + length > fileBytes) {
     throw new Error(

@@ -109,6 +109,18 @@ describe('quantize', () => {
     expect(csv).toMatch(/^layer,head,attention_error,key_bits_per_element,key_mse,key_snr_db,value_/)
   })
 
+  it('weighs with the Fisher information where it is known', async () => {
+    const name = write('fisher.safetensors', {}, (tensors) => {
+      for (const { layer, read } of synthetic({ ...small, fisher: true }).layers) {
+        for (const part of ['key_fisher', 'value_fisher'] as const) tensors[`layers.${layer}.${part}`] = read(part)
+      }
+    })
+    const a = await json(name, '--rope', 'none', '--bits', '2')
+    const b = await json(name, '--rope', 'none', '--bits', '2', '--weight', 'none')
+    expect([a.calibration.weight, b.calibration.weight]).toEqual(['fisher-range', 'none'])
+    expect(a.mse.value).not.toBe(b.mse.value)
+  })
+
   it('draws error against bits of all methods', async () => {
     const a = await json('synthetic', ...flags, '--plot', 'a.png')
     expect(a.sweep).toHaveLength(7 * 3)
@@ -148,6 +160,21 @@ describe('bad input', async () => {
   write('equal.safetensors', {}, (tensors) => {
     for (const x of Object.values(tensors)) x.data.fill(0.3)
   })
+  write('negative.safetensors', {}, (tensors) => {
+    const fisher = tensor(tensors['layers.0.key'] as Tensor)
+    fisher.data[3] = -1
+    tensors['layers.0.key_fisher'] = fisher
+  })
+  writeFileSync(
+    join(folder, 'large.safetensors'),
+    safetensors(
+      {
+        'layers.0.key': tensor({ tokens: 2, heads: 1, headDim: 2 }, Float32Array.of(1e6, 1, 1, 1)),
+        'layers.0.value': tensor({ tokens: 2, heads: 1, headDim: 2 }),
+      },
+      'BF16',
+    ),
+  )
   writeFileSync(join(folder, 'text.safetensors'), 'some words, but no tensors at all')
 
   it.each<[string, string[], number, RegExp]>([
@@ -164,6 +191,14 @@ describe('bad input', async () => {
       1,
       /layers.1.value: expected finite numbers, got 2 NaN and 1 infinite; the first at token 3, head 1, channel 5$/m,
     ],
+    ['weights below 0', ['negative.safetensors'], 1, /layers.0.key_fisher: expected weights from 0, got 1 below/],
+    [
+      'numbers beyond fp16',
+      ['large.safetensors'],
+      1,
+      /layers.0: expected numbers that 16 bits hold \(up to 65504\), got/,
+    ],
+    ['no number', ['synthetic', '--bits', 'four'], 2, /--bits: expected a number, got four/],
     ['no file', ['absent.safetensors'], 2, /absent.safetensors: no such file/],
     ['a folder', ['.'], 2, /expected a safetensors file, got something else/],
     ['5 bits', ['synthetic', '--bits', '5'], 2, /bits: expected 2, 3, 4 for kvquant, got 5/],
@@ -222,6 +257,12 @@ describe('bad input', async () => {
     expect(text).toMatch(message)
     expect(text.trim().split('\n')).toHaveLength(1)
     expect(exit).toBe(code)
+  })
+
+  it('is not: fewer tokens than are kept', async () => {
+    const a = await json('synthetic', '--tokens', '2', '--layers', '1', '--sink', '5', '--queries', '1')
+    expect(a).toMatchObject({ bytes: { parts: { key: { codes: 0, kept: 2 * 256 * 2 } } }, mse: { key: 0, value: 0 } })
+    expect(a.warnings).toEqual(['kvquant keeps all tokens of a layer in 16 bits: there are too few'])
   })
 
   it('is not: no outliers, and numbers that are all equal', async () => {
