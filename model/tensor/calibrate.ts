@@ -1,7 +1,7 @@
 // Calibration of a scheme on the tokens of a layer, in passes over blocks of tokens, so that a layer need not be in
 // memory. First pass, of what has ranges per channel: the extremes of each channel, exactly. Second pass, of learned
 // levels: a histogram of the normalized numbers, weighted, of which k-means is solved exactly.
-// KVQuant, arXiv 2401.18079, sections 3.1 to 3.3 and 3.6; percentiles interpolate as numpy's do.
+// KVQuant, arXiv 2401.18079, equation 7; percentiles interpolate as numpy's do.
 import { Extremes } from './extremes.ts'
 import { roundFp16 } from './half.ts'
 import { kMeans } from './k-means.ts'

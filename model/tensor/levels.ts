@@ -58,7 +58,7 @@ export function encode({ middles, first }: Encoder, x: number): number {
   return code
 }
 
-/** Levels after Q-Norm (KVQuant, section 3.6), which gives quantized numbers the mean and deviation of the original. */
+/** Levels after Q-Norm (KVQuant), which gives quantized numbers the mean and deviation of the original. */
 export interface QNorm {
   readonly scale: number
   readonly offset: number

@@ -1,5 +1,5 @@
 // Quantized tokens as they would lie in memory: packed codes, scales, sparse outliers, tokens kept whole. Its length in
-// bytes is the cache's. A token's codes stand on whole bytes. KVQuant, arXiv 2401.18079, sections 3.4 and 3.7.
+// bytes is the cache's. A token's codes stand on whole bytes. KVQuant, arXiv 2401.18079.
 
 import type { Calibrated } from './calibrate.ts'
 import { fp16Bits, fp16Values } from './half.ts'

@@ -2,11 +2,11 @@
 // out, which is the control: what a method gains by it must vanish.
 //
 // channel-outliers: before rotation a few fixed channels of the keys have a large mean and spread (KVQuant, arXiv
-//   2401.18079, section 3.1); value-outliers: values have scales by token and large elements anywhere (section 3.1);
-// rope: keys and queries are yet to be rotated, which mixes pairs of channels (section 3.2);
+//   2401.18079); value-outliers: values have scales by token and large elements anywhere;
+// rope: keys and queries are yet to be rotated, which mixes pairs of channels;
 // clusters: keys lie around a few directions, in runs, and a query points to one of them (Squeezed Attention, arXiv
-//   2411.09688, section 3); sink: every query attends to the first token, whose key is large and whose value is small
-//   (KVQuant, section 3.5); bell: noise is normal; without, it is uniform, where even steps are the best ones.
+//   2411.09688); sink: every query attends to the first token, whose key is large and whose value is small
+//   (KVQuant); bell: noise is normal; without, it is uniform, where even steps are the best ones.
 
 import { normals, type Random, seeded } from '../random.ts'
 import { roundFp16 } from './half.ts'

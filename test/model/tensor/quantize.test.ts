@@ -99,6 +99,26 @@ describe.each(cases)('%s at %d bits', (name, bits) => {
   })
 })
 
+// KVQuant, table 1: overheads counted, of LLaMA-7B; of int, the end of its range that LLaMA-65B gives.
+test.each<[MethodName, number, string]>([
+  ['int', 4, '4.00'],
+  ['nf', 4, '4.01'],
+  ['atom', 4, '4.16'],
+  ['flexgen', 4, '4.31'],
+  ['atom', 3, '3.15'],
+  ['flexgen', 3, '3.30'],
+  ['atom', 2, '2.14'],
+  ['flexgen', 2, '2.28'],
+])('%s takes at %d bits %s bits an element, as published', (name, bits, published) => {
+  const wide = tensor(
+    { tokens: 8, heads: 32, headDim: 128 },
+    Float32Array.from({ length: 8 * 4096 }, (_, i) => i % 97),
+  )
+  const { value: scheme } = kvMethod(name, { bits })
+  const bytes = Object.values(bytesOf(quantize(calibrate(scheme, wide), wide), scheme)).reduce((a, b) => a + b)
+  expect(((8 * bytes) / wide.data.length).toFixed(2)).toBe(published)
+})
+
 describe('kvquant', () => {
   const variants: [string, Omit<MethodOptions, 'bits'>][] = [
     ['dense', {}],
