@@ -68,10 +68,21 @@ export function bildRound({ unsure, rejected, window }: BildRates): BildRound {
   return { ...sum, largeSteps: 1 + sum.rollbacks, capped, checked }
 }
 
-/** Seconds of one step of each model. */
+/** Seconds of one step of each model; a large step computes `queries` tokens at once. */
 export interface StepSeconds {
   readonly small: number
-  readonly large: number
+  readonly large: number | ((queries: number) => number)
+}
+
+/** Seconds of a large step of so many tokens. */
+export function largeSeconds({ large }: StepSeconds, queries: number): number {
+  return typeof large === 'number' ? large : large(queries)
+}
+
+/** Seconds of a round. */
+export function roundSeconds({ smallSteps, rollbacks, checked }: BildRound, seconds: StepSeconds): number {
+  const checks = checked.reduce((sum, p, k) => sum + p * largeSeconds(seconds, k + 1), 0)
+  return smallSteps * seconds.small + checks + rollbacks * largeSeconds(seconds, 1)
 }
 
 /** How many times faster than the large model alone, from the cost of a small step over a large one's. */
@@ -86,9 +97,7 @@ export function bildSpeedup(rates: BildRates, cost: number): number {
 /** Seconds of a text of `tokens`: the first step is the large model's, half of which the round's average counts. */
 export function bildSeconds(rates: BildRates, tokens: number, seconds: StepSeconds, fixed = 0): number {
   const round = bildRound(rates)
-  const small = (tokens * round.smallSteps) / round.tokens
-  const large = (tokens * round.largeSteps) / round.tokens
-  return fixed + small * seconds.small + (large + 0.5) * seconds.large
+  return fixed + (tokens / round.tokens) * roundSeconds(round, seconds) + 0.5 * largeSeconds(seconds, 1)
 }
 
 /** What runs report: fallbacks and rollbacks over iterations. */

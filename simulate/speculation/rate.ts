@@ -1,6 +1,14 @@
 // How well a draft guesses, as a user knows it: one number, a table over contexts, or rounds that were measured.
 import { parseTokens } from '../../model/quantity.ts'
-import { type Acceptance, alphaOf, checkGamma, checkProbability, fromAccepted, fromAlpha } from './acceptance.ts'
+import {
+  type Acceptance,
+  alphaOf,
+  checkGamma,
+  checkProbability,
+  fromAccepted,
+  fromAlpha,
+  largestGamma,
+} from './acceptance.ts'
 
 /** `alpha` is per token, `accepted` is accepted over drafted tokens. */
 export const rateKinds = ['alpha', 'accepted'] as const
@@ -11,6 +19,8 @@ export interface Rate {
   readonly label: string
   /** The acceptance of rounds of `gamma` drafted tokens behind `context` cached ones. Throws RangeError. */
   at(gamma: number, context: number): Acceptance
+  /** Largest gamma that it tells of. */
+  readonly most: number
   /** Whether a context lies outside what is known; the nearest known one stands for it. */
   outside(context: number): boolean
 }
@@ -30,6 +40,7 @@ export function constantRate(kind: RateKind, value: number): Rate {
   return {
     label: `${kind} ${value}`,
     at: (gamma) => acceptance(kind, value, gamma),
+    most: largestGamma,
     outside: () => false,
   }
 }
@@ -49,6 +60,7 @@ export function tableRate(kind: RateKind, given: readonly Point[]): Rate {
   return {
     label: `${kind} ${points.map((p) => `${p.context}:${p.value}`).join('/')}`,
     at: (gamma, context) => acceptance(kind, interpolated(points, context), gamma),
+    most: largestGamma,
     outside: (context) => context < first.context || context > last.context,
   }
 }
@@ -98,6 +110,7 @@ export function traceRate(rounds: readonly MeasuredRound[]): Rate {
   return {
     label: `trace of ${rounds.length} rounds`,
     at: (gamma) => fromSurvival(survival, gamma),
+    most: survival.length,
     outside: () => false,
   }
 }
