@@ -14,7 +14,9 @@ export { type Memory, memory, perToken } from './model/memory.ts'
 export { type Bytes, type Operator, operatorBytes, type Pass, type Shape, type Stream } from './model/operator.ts'
 export { type ParameterCount, parameters } from './model/parameters.ts'
 export { pass } from './model/pass.ts'
+
 export { parseFormat, parseTokens } from './model/quantity.ts'
+export { seeded } from './model/random.ts'
 export {
   assessLayer,
   finished,
@@ -31,6 +33,13 @@ export {
   denseAndSparseBytes,
   denseAndSparseWeights,
 } from './model/tensor/dense-sparse.ts'
+export {
+  type Along,
+  type Hierarchical,
+  hierarchicalBytes,
+  quantizeHierarchical,
+  readHierarchical,
+} from './model/tensor/hierarchical.ts'
 export { kMeans } from './model/tensor/k-means.ts'
 export { pack, packedBytes, unpack } from './model/tensor/pack.ts'
 export {
@@ -67,6 +76,17 @@ export {
   type Workload,
 } from './model/workload.ts'
 export {
+  type Counts,
+  type Event,
+  eventLine,
+  generate,
+  type Proposal,
+  type Text,
+  type Thresholds,
+} from './simulate/bild/algorithm.ts'
+export { fitRuns, type MeasuredRun, type RunConstants, runSeconds } from './simulate/bild/fit.ts'
+export { each, type Outcome, simulateBild, upTo } from './simulate/bild/monte-carlo.ts'
+export {
   type BildRates,
   type BildRound,
   type BildShares,
@@ -75,8 +95,11 @@ export {
   bildShares,
   bildSpeedup,
   ratesOf,
+  type StepSeconds,
   sampleBildRound,
 } from './simulate/bild/renewal.ts'
+export { type TaskName, type TaskTexts, taskNames, textsOfTask } from './simulate/bild/tasks.ts'
+export { parseTrace, type Trace, traceRates } from './simulate/bild/trace.ts'
 export { type Engine, graph } from './simulate/engine.ts'
 export { type Estimate, estimate, type Row } from './simulate/estimate.ts'
 export {
@@ -92,6 +115,9 @@ export { type Phase, type Query, type Resolved, resolve } from './simulate/query
 export { loadPaper, paperNames } from './simulate/reproduce.ts'
 export { autoregressive, type Round, type Step, type Strategy } from './simulate/round.ts'
 export { type Acceptance, alphaOf, fromAccepted, fromAlpha, tokensPerRound } from './simulate/speculation/acceptance.ts'
+export { type Buffers, bufferSlots, buffers, quantizedOfPrompt } from './simulate/speculation/buffers.ts'
 export { bestGamma, bestGammaOf, operationsFactor, speedup } from './simulate/speculation/gain.ts'
+export { type SpeculationOutcome, simulateRounds, simulateTexts } from './simulate/speculation/monte-carlo.ts'
 export { constantRate, parseRate, type Rate, tableRate, traceRate } from './simulate/speculation/rate.ts'
+export { type ModelSteps, modelSteps, type StepQuery } from './simulate/speculation/steps.ts'
 export { pairWarnings } from './simulate/speculation/vocabulary.ts'

@@ -3,7 +3,19 @@ import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { calibrate, kvMethod, loadMachine, loadModel, predict, quantize, synthetic } from '../dist/index.js'
+import {
+  calibrate,
+  kvMethod,
+  loadMachine,
+  loadModel,
+  predict,
+  quantize,
+  seeded,
+  simulateBild,
+  synthetic,
+  textsOfTask,
+  upTo,
+} from '../dist/index.js'
 
 const program = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))
 
@@ -44,11 +56,24 @@ async function rate() {
   return median(rates)
 }
 
+/** Seconds of big little decoding of a million tokens. */
+function million() {
+  const times = []
+  for (let seed = 0; seed < 5; seed++) {
+    const begin = performance.now()
+    const texts = textsOfTask('iwslt', false).texts(seeded(seed))
+    simulateBild(upTo(1e6, texts), { fallback: 0.6, rollback: 2, window: 10 }, { small: 0.02, large: 0.045 })
+    times.push((performance.now() - begin) / 1000)
+  }
+  return median(times)
+}
+
 const [empty, cold] = paired(['-e', ''], [program, 'predict', 'llama-3.1-70b', '--on', 'h100-sxm', '--json'])
 console.log(
   `cold predict --json   ${(cold * 1e3).toFixed(0)} ms, ${(cold / empty).toFixed(2)} times node -e '' (${(empty * 1e3).toFixed(0)} ms)`,
 )
 console.log(`predictions           ${Math.round(await rate())} a second (Llama-3.1-70B decode)`)
+console.log(`simulate bild         ${million().toFixed(2)} s for a million tokens`)
 
 /** Elements of a layer of Llama-2-7B quantized in a second on one core: normalized, outliers apart, packed. */
 function quantizeRate(part, bits) {

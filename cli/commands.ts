@@ -3,7 +3,8 @@ import type { CommandUnknownOpts } from './commander.ts'
 
 interface Row {
   readonly summary: string
-  readonly load: () => Promise<{ command(): CommandUnknownOpts }>
+  /** A command that has commands of its own loads the one that the arguments name. */
+  readonly load: () => Promise<{ command(args: readonly string[]): CommandUnknownOpts | Promise<CommandUnknownOpts> }>
 }
 
 export const commands: Readonly<Record<string, Row>> = {
@@ -18,6 +19,7 @@ export const commands: Readonly<Record<string, Row>> = {
     summary: 'kernels on the machine at hand, checked and timed',
     load: () => import('./commands/measure.ts'),
   },
+  simulate: { summary: 'what chance decides: speculation', load: () => import('./commands/simulate.ts') },
   calibrate: {
     summary: 'a machine adjusted to products measured on it',
     load: () => import('./commands/calibrate.ts'),

@@ -176,3 +176,35 @@ function shape(flag: string, text: string): Readonly<Record<string, number>> {
   }
   return sizes
 }
+
+/** Numbers in a range, separated by commas, each once. */
+export function numbers(flag: string, least: number, most: number): Parser<readonly number[]> {
+  const range = most === Number.POSITIVE_INFINITY ? `from ${least}` : `from ${least} to ${most}`
+  return list(flag, `numbers ${range}`, (text) => {
+    const value = /^\.?[0-9][0-9.]*(e[+-]?[0-9]+)?$/i.test(text) ? Number(text) : Number.NaN
+    return value >= least && value <= most ? value : Number.NaN
+  })
+}
+
+/** Whole numbers from `least`, separated by commas, each once, with the suffixes of tokens. */
+export function counts(flag: string, least: number, most: number): Parser<readonly number[]> {
+  return list(flag, `whole numbers from ${least} to ${most}`, (text) => {
+    const value = parseTokens(text)
+    return Number.isInteger(value) && value >= least && value <= most ? value : Number.NaN
+  })
+}
+
+function list(flag: string, expected: string, parse: (text: string) => number): Parser<readonly number[]> {
+  return once<readonly number[]>(flag, (text) => {
+    const values = text.split(',').map((part) => parse(part.trim()))
+    const wrong = values.findIndex(Number.isNaN)
+    if (wrong !== -1) {
+      throw new UsageError(
+        `${flag}: expected ${expected}, separated by commas, got ${shown(text.split(',')[wrong] ?? '')}`,
+      )
+    }
+    const twice = values.find((v, i) => values.indexOf(v) !== i)
+    if (twice !== undefined) throw new UsageError(`${flag}: expected different values, got ${twice} twice`)
+    return values
+  })
+}

@@ -38,11 +38,18 @@ async function build(args: readonly string[]): Promise<CommandUnknownOpts> {
     .configureOutput({ outputError: (text, write) => write(commanderError(text)) })
     .addHelpText('after', examples)
   for (const [name, { summary, load }] of Object.entries(commands)) {
-    const command: CommandUnknownOpts = args.includes(name) ? (await load()).command() : new Command(name)
-    program.addCommand(command.summary(summary).copyInheritedSettings(program as CommandUnknownOpts))
+    const command: CommandUnknownOpts = args.includes(name) ? await (await load()).command(args) : new Command(name)
+    program.addCommand(command.summary(summary))
+    inherit(command, program as CommandUnknownOpts)
     if (command.description() === '') command.description(summary)
   }
   return program as CommandUnknownOpts
+}
+
+/** Commander settles a command's own commands before it has settings to hand on. */
+function inherit(command: CommandUnknownOpts, parent: CommandUnknownOpts): void {
+  command.copyInheritedSettings(parent)
+  for (const own of command.commands) inherit(own, command)
 }
 
 /** Commander's message as one line of ours, with what to do where it names nothing near. */

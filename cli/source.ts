@@ -103,8 +103,24 @@ async function readJson(path: string): Promise<unknown> {
   return parseJson(readText(path), path)
 }
 
+/** A trace of some million tokens; a longer string Node cannot hold. */
+const largestTrace = 400 * 2 ** 20
+
+/** The text of a file of JSON Lines. Throws UsageError where there is none. */
+export function readLines(path: string): string {
+  const stat = statOf(path)
+  if (stat === undefined) throw new UsageError(`${path}: no such file`)
+  if (stat.isDirectory()) throw new UsageError(`${path}: expected a file of JSON Lines, got a folder`)
+  if (stat.size > largestTrace) throw new FileError(`${path}: expected at most 400 MiB of JSON Lines, got more`)
+  return decoded(path)
+}
+
 function readText(path: string): string {
   if ((statOf(path)?.size ?? 0) > largest) throw new FileError(`${path}: expected a JSON file, got one over 16 MiB`)
+  return decoded(path)
+}
+
+function decoded(path: string): string {
   let content: Uint8Array
   try {
     content = readFileSync(path)

@@ -35,6 +35,7 @@ const table = {
   'squeezed-attention': {
     title: 'Squeezed Attention (arXiv 2411.09688)',
     load: async () => (await import('./papers/squeezed-attention.ts')).load(),
+  },
   bild: {
     title: 'BiLD: Big Little Decoder (arXiv 2302.07863), with the tables of speculative decoding',
     load: async () => (await import('./papers/bild.ts')).load(),

@@ -160,7 +160,7 @@ export const taskNames = Object.keys(tasks) as TaskName[]
 /** Spread of a text's length over its mean; known of IWSLT alone. */
 const lengthSpread = 0.55
 
-export interface Synthetic {
+export interface TaskTexts {
   readonly title: string
   /** Mean tokens of a text. */
   readonly tokens: number
@@ -175,7 +175,7 @@ export interface Synthetic {
 }
 
 /** Texts of a task; `aligned`: the small model was trained on what the large one writes. */
-export function synthetic(name: TaskName, aligned: boolean): Synthetic {
+export function textsOfTask(name: TaskName, aligned: boolean): TaskTexts {
   const task: Task = tasks[name]
   const law = aligned ? task.aligned : task.unaligned
   const quantile = confidenceQuantile(law)

@@ -1,7 +1,7 @@
 // Synthetic texts held against the runs whose statistics they were given: how well they repeat the shares.
 import { seeded } from '../../../model/random.ts'
 import { simulateBild, upTo } from '../../bild/monte-carlo.ts'
-import { synthetic } from '../../bild/tasks.ts'
+import { textsOfTask } from '../../bild/tasks.ts'
 import { type Row, row } from '../row.ts'
 import { window } from './latency.ts'
 import { sharesTable } from './published.ts'
@@ -12,7 +12,7 @@ const tolerance = 0.5
 
 export function syntheticRows(): Row[] {
   return sharesTable.lines.flatMap(({ aligned, fallback, rollback, shares: [unsure, rejected] }) => {
-    const { texts } = synthetic(sharesTable.task, aligned)
+    const { texts } = textsOfTask(sharesTable.task, aligned)
     const steps = { small: 1, large: 1 }
     const { shares } = simulateBild(upTo(tokens, texts(seeded(1))), { fallback, rollback, window }, steps)
     const at = `${sharesTable.task}/${aligned ? 'aligned' : 'unaligned'}/rb${rollback}-fb${fallback}`

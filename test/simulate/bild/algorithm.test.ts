@@ -12,7 +12,7 @@ import {
 } from '../../../simulate/bild/algorithm.ts'
 import { simulateBild, upTo } from '../../../simulate/bild/monte-carlo.ts'
 import { bildRound, bildSpeedup } from '../../../simulate/bild/renewal.ts'
-import { synthetic, type TaskName, taskNames } from '../../../simulate/bild/tasks.ts'
+import { type TaskName, taskNames, textsOfTask } from '../../../simulate/bild/tasks.ts'
 import { textOf } from '../../../simulate/bild/trace.ts'
 
 function proposals(tokens: number, change: Record<number, Partial<Proposal>> = {}): Proposal[] {
@@ -191,7 +191,7 @@ describe('Monte Carlo', () => {
 
   // Long texts, so that nothing of a beginning or an end is left; a 95 % interval misses one in twenty.
   it.each(points)('of %s, aligned %s, at %j is within its interval of the closed form', (task, aligned, at) => {
-    const s = synthetic(task, aligned)
+    const s = textsOfTask(task, aligned)
     const inside = [1, 2, 3, 4, 5].filter((seed) => {
       const next = s.texts(seeded(seed))
       const { interval } = simulateBild(
@@ -209,7 +209,7 @@ describe('Monte Carlo', () => {
 
   it('counts what the closed form expects', () => {
     const at = { fallback: 0.6, rollback: 2, window: 10 }
-    const s = synthetic('iwslt', false)
+    const s = textsOfTask('iwslt', false)
     const next = s.texts(seeded(9))
     const { counts } = simulateBild(
       upTo(300_000, () => ({ ...next(), tokens: 5000 })),
@@ -226,21 +226,21 @@ describe('Monte Carlo', () => {
 
   it('of one seed is one result', () => {
     const run = () => {
-      const s = synthetic('wmt', true)
+      const s = textsOfTask('wmt', true)
       return JSON.stringify(simulateBild(upTo(20_000, s.texts(seeded(4))), usual, seconds))
     }
     expect(run()).toBe(run())
   })
 
   it('of one text has no interval', () => {
-    const one = simulateBild(upTo(1, synthetic('iwslt', true).texts(seeded(1))), usual, seconds)
+    const one = simulateBild(upTo(1, textsOfTask('iwslt', true).texts(seeded(1))), usual, seconds)
     expect(one).toMatchObject({ texts: 1, interval: undefined })
   })
 })
 
 describe('synthetic texts', () => {
   const shares = (task: TaskName, aligned: boolean, at: Omit<Thresholds, 'window'>) => {
-    const next = synthetic(task, aligned).texts(seeded(1))
+    const next = textsOfTask(task, aligned).texts(seeded(1))
     return simulateBild(upTo(100_000, next), { ...at, window: 10 }, { small: 1, large: 1 }).shares
   }
   // Percent of fallbacks and rollbacks of the reproduction's runs (github.com/PopoDev/BiLD).
@@ -263,7 +263,7 @@ describe('synthetic texts', () => {
   })
 
   it('say where their laws end', () => {
-    const { warnings } = synthetic('iwslt', true)
+    const { warnings } = textsOfTask('iwslt', true)
     expect(warnings({ fallback: 0.6, rollback: 2, window: 10 })).toEqual([])
     expect(warnings({ fallback: 0, rollback: 2, window: 10 })).toEqual([])
     expect(warnings({ fallback: 0.95, rollback: 0.5, window: 10 })).toEqual([
@@ -275,7 +275,7 @@ describe('synthetic texts', () => {
   it('have sensible proposals', () => {
     for (const task of taskNames) {
       for (const aligned of [false, true]) {
-        const s = synthetic(task, aligned)
+        const s = textsOfTask(task, aligned)
         const next = s.texts(seeded(2))
         for (let i = 0; i < 200; i++) {
           const text = next()
