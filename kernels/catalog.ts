@@ -8,7 +8,10 @@ const table = {
   'stream-triad': async () => (await import('./suite/stream.ts')).streamTriad,
   fma: async () => (await import('./suite/peak.ts')).fma,
   'empty-launch': async () => (await import('./suite/peak.ts')).emptyLaunch,
+  gemm: async () => (await import('./suite/gemm.ts')).gemm,
   gemv: async () => (await import('./suite/gemv.ts')).gemv,
+  'gemv-int4': async () => (await import('./suite/gemv-int4.ts')).gemvInt4,
+  'attention-decode': async () => (await import('./suite/attention-decode.ts')).attentionDecode,
 } as const satisfies Record<string, () => Promise<AnyKernel>>
 
 export type KernelName = keyof typeof table

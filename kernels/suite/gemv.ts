@@ -20,6 +20,7 @@ import {
   packWords,
   padded,
   spread,
+  throughShared,
 } from '../webgpu/wgsl.ts'
 
 interface Gemv extends Record<string, number> {
@@ -122,15 +123,6 @@ ${each(m, store)}
   }
 }
 `
-}
-
-/** Leaves in a team's first lane the sum of the team's `name`, through the array `part`. */
-export function throughShared(name: string, team: number): string {
-  const strides = each(Math.log2(team), (i) => {
-    const stride = team >> (i + 1)
-    return `if (lane < ${stride}u) { part[local] += part[local + ${stride}u]; }\nworkgroupBarrier();`
-  })
-  return `part[local] = ${name};\nworkgroupBarrier();\n${strides}\n${name} = part[local];\nworkgroupBarrier();`
 }
 
 function gemvPlans(s: Gemv, facts: Facts): Plan[] {

@@ -89,3 +89,38 @@ export function bindings(list: readonly (readonly [name: string, type: string, w
     })
     .join('\n')
 }
+
+/** Leaves in a team's first lane the sum of the team's `name`, through the array `part` of the workgroup. */
+export function throughShared(name: string, team: number): string {
+  const strides = each(Math.log2(team), (i) => {
+    const stride = team >> (i + 1)
+    return `if (lane < ${stride}u) { part[local] += part[local + ${stride}u]; }\nworkgroupBarrier();`
+  })
+  return `part[local] = ${name};\nworkgroupBarrier();\n${strides}\n${name} = part[local];\nworkgroupBarrier();`
+}
+
+/**
+ * The dot product of a word's eight 4-bit codes, less `zero`, with eight singles: `codes_times(word, first, last)` takes
+ * the singles as `spreadCodes` leaves them. Code j of a word becomes a single where it stands: its bits are or-ed into
+ * the mantissa of 2^23, and taking 2^23 + zero·16^j away leaves (code - zero)·16^j exactly. So single j must be divided
+ * by 16^j; the last three codes are shifted down by 20 bits first.
+ */
+export function codesTimesFunction(zero: number): string {
+  const exact = (j: number) => (8388608 + zero * 16 ** j).toFixed(1)
+  return `fn codes_times(w: u32, first: vec4f, last: vec4f) -> f32 {
+  let v = w >> 20u;
+  let a = bitcast<vec4f>((vec4u(w) & vec4u(0xfu, 0xf0u, 0xf00u, 0xf000u)) | vec4u(0x4b000000u)) - vec4f(${exact(0)}, ${exact(1)}, ${exact(2)}, ${exact(3)});
+  let b = bitcast<vec4f>((vec4u(w, v, v, v) & vec4u(0xf0000u, 0xfu, 0xf0u, 0xf00u)) | vec4u(0x4b000000u)) - vec4f(${exact(4)}, ${exact(0)}, ${exact(1)}, ${exact(2)});
+  return dot(a, first) + dot(b, last);
+}`
+}
+
+/** Declares `NAME_first` and `NAME_last`, the singles `NAME_lo` and `NAME_hi` as `codes_times` takes them. */
+export function spreadCodes(name: string): string {
+  return `let ${name}_first = ${name}_lo * spread_first;
+let ${name}_last = ${name}_hi * spread_last;`
+}
+
+/** The divisors of `spreadCodes`, as factors. */
+export const spreadFactors = `const spread_first = vec4f(1.0, ${1 / 16}, ${1 / 256}, ${1 / 4096});
+const spread_last = vec4f(${1 / 65536}, 1.0, ${1 / 16}, ${1 / 256});`

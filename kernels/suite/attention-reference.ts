@@ -1,0 +1,84 @@
+// Attention of one query row in f64, with what an fp32 kernel may be off by: errors of the scores become relative errors
+// of the weights, and those and the sums' own roundings errors of the output.
+import { exponentialError, roundings, stored } from '../rounding.ts'
+
+/** One query over the keys that it sees. */
+export interface Query {
+  /** Its elements, already divided by the square root of the head dimension. */
+  readonly query: Float64Array
+  readonly keys: number
+  /** Row j of keys and of values, written into `row`. */
+  readonly key: (j: number, row: Float64Array) => void
+  readonly value: (j: number, row: Float64Array) => void
+  readonly valueDim: number
+  /** Relative error of a key's and a value's element beyond fp32 rounding: of kernels that approximate them. */
+  readonly approximated?: number
+}
+
+export interface Attended {
+  readonly values: Float64Array
+  readonly tolerances: Float64Array
+}
+
+/** Terms that one accumulator adds one after the other, at most: longer runs are split, and the parts merged. */
+export const longestRun = 8192
+/** Parts that are merged at most, and times that a running maximum may change what is summed. */
+const merges = 1024
+const rescalings = 32
+
+/** The words for all of this. */
+export const attentionTolerance =
+  'roundings of each score, 3 + 2|x| ulp of each exponential, sums of at most 8192 terms and their merging; the result stored'
+
+export function attended(q: Query, type: 'fp32' | 'fp16'): Attended {
+  const { query, keys, valueDim, approximated = 0 } = q
+  const scores = new Float64Array(keys)
+  const errors = new Float64Array(keys)
+  const row = new Float64Array(query.length)
+  const off = roundings(query.length + 8) + approximated
+  let most = Number.NEGATIVE_INFINITY
+  for (let j = 0; j < keys; j++) {
+    q.key(j, row)
+    let score = 0
+    let size = 0
+    for (let i = 0; i < query.length; i++) {
+      const p = (query[i] as number) * (row[i] as number)
+      score += p
+      size += Math.abs(p)
+    }
+    scores[j] = score
+    errors[j] = off * size
+    most = Math.max(most, score)
+  }
+  let total = 0
+  const values = new Float64Array(valueDim)
+  const sizes = new Float64Array(valueDim)
+  const drifts = new Float64Array(valueDim)
+  let drift = 0
+  const valueRow = new Float64Array(valueDim)
+  for (let j = 0; j < keys; j++) {
+    const below = most - (scores[j] as number)
+    const weight = Math.exp(-below)
+    if (weight < 1e-30) continue
+    const relative = (errors[j] as number) + rescalings * exponentialError(0) + exponentialError(below / Math.LN2)
+    total += weight
+    drift += weight * relative
+    q.value(j, valueRow)
+    for (let i = 0; i < valueDim; i++) {
+      const v = valueRow[i] as number
+      values[i] = (values[i] as number) + weight * v
+      sizes[i] = (sizes[i] as number) + weight * Math.abs(v)
+      drifts[i] = (drifts[i] as number) + weight * Math.abs(v) * relative
+    }
+  }
+  const sums = roundings(Math.min(keys, longestRun) + merges) + approximated
+  const tolerances = new Float64Array(valueDim)
+  for (let i = 0; i < valueDim; i++) {
+    const value = (values[i] as number) / total
+    const size = (sizes[i] as number) / total
+    tolerances[i] =
+      (drifts[i] as number) / total + (Math.abs(value) * drift) / total + 2 * sums * size + stored(value, type)
+    values[i] = value
+  }
+  return { values, tolerances }
+}
