@@ -12,6 +12,8 @@ const table = {
   gemv: async () => (await import('./suite/gemv.ts')).gemv,
   'gemv-int4': async () => (await import('./suite/gemv-int4.ts')).gemvInt4,
   'attention-decode': async () => (await import('./suite/attention-decode.ts')).attentionDecode,
+  'attention-int4': async () => (await import('./suite/hierarchical.ts')).attentionInt4,
+  'attention-int8': async () => (await import('./suite/hierarchical.ts')).attentionInt8,
 } as const satisfies Record<string, () => Promise<AnyKernel>>
 
 export type KernelName = keyof typeof table

@@ -15,6 +15,8 @@ export type Fill =
   | { readonly kind: 'normal'; readonly seed: number; readonly outliers?: number; readonly scale?: number }
   /** Like `normal`, but positive and never near zero, in [1, 3) times 2^`scale`: scales of quantized groups. */
   | { readonly kind: 'positive'; readonly seed: number; readonly scale?: number }
+  /** Even elements are scales, positive, the odd ones zero points, negative: [1, 3) and (-12, -4] times 2^`scale`. */
+  | { readonly kind: 'affine'; readonly seed: number; readonly scale?: number }
   /** 32 random bits. */
   | { readonly kind: 'bits'; readonly seed: number }
   /** The same word everywhere. */
@@ -58,7 +60,7 @@ export function isOutlier(seed: number, index: number, rarity: number): boolean 
 }
 
 /** Element `index` of a `positive` fill. */
-export function positiveAt(fill: Extract<Fill, { kind: 'positive' }>, index: number): number {
+export function positiveAt(fill: Extract<Fill, { kind: 'positive' | 'affine' }>, index: number): number {
   return (256 + (hash(fill.seed, index) & 511)) * 2 ** ((fill.scale ?? 0) - 8)
 }
 
@@ -77,6 +79,8 @@ export function reader(fill: Fill): (index: number) => number {
       return (i) => normalAt(fill, i)
     case 'positive':
       return (i) => positiveAt(fill, i)
+    case 'affine':
+      return (i) => (i % 2 === 0 ? 1 : -4) * positiveAt(fill, i)
     case 'bits':
       return (i) => hash(fill.seed, i)
     case 'word':

@@ -22,7 +22,7 @@ import {
   packWords,
   spread,
 } from '../webgpu/wgsl.ts'
-import { attended, attentionTolerance } from './attention-reference.ts'
+import { attended, attentionTolerance, plainRows } from './attention-reference.ts'
 import { someOf } from './gemv.ts'
 import { mergeLaunch, type Parts, partRow, partsTensor, splitsOf } from './split-attention.ts'
 
@@ -283,12 +283,8 @@ function expectations(s: Decode, random: Random): Expectation[] {
           {
             query: Float64Array.from({ length: dim }, (_, i) => q(at + i) / Math.sqrt(dim)),
             keys: tokens - query + 1 + (row % query),
-            key: (j, out) => {
-              for (let i = 0; i < dim; i++) out[i] = k((unit * tokens + j) * dim + i)
-            },
-            value: (j, out) => {
-              for (let i = 0; i < dim; i++) out[i] = v((unit * tokens + j) * dim + i)
-            },
+            key: plainRows(k, unit * tokens * dim, dim),
+            value: plainRows(v, unit * tokens * dim, dim),
             valueDim: dim,
           },
           bits === 32 ? 'fp32' : 'fp16',

@@ -7,12 +7,27 @@ export interface Query {
   /** Its elements, already divided by the square root of the head dimension. */
   readonly query: Float64Array
   readonly keys: number
-  /** Row j of keys and of values, written into `row`. */
-  readonly key: (j: number, row: Float64Array) => void
-  readonly value: (j: number, row: Float64Array) => void
+  readonly key: RowReader
+  readonly value: RowReader
   readonly valueDim: number
-  /** Relative error of a key's and a value's element beyond fp32 rounding: of kernels that approximate them. */
-  readonly approximated?: number
+}
+
+/**
+ * Writes row j, and the sizes of what each element is summed from: of a scaled code and its zero point, which may
+ * cancel; of a plain element its own.
+ */
+export type RowReader = (j: number, row: Float64Array, sizes: Float64Array) => void
+
+/** Rows of `length` plain elements from number `first` on. */
+export function plainRows(at: (index: number) => number, first: number, length: number): RowReader {
+  return (j, row, sizes) => {
+    const begin = first + j * length
+    for (let i = 0; i < length; i++) {
+      const x = at(begin + i)
+      row[i] = x
+      sizes[i] = Math.abs(x)
+    }
+  }
 }
 
 export interface Attended {
@@ -31,20 +46,21 @@ export const attentionTolerance =
   'roundings of each score, 3 + 2|x| ulp of each exponential, sums of at most 8192 terms and their merging; the result stored'
 
 export function attended(q: Query, type: 'fp32' | 'fp16'): Attended {
-  const { query, keys, valueDim, approximated = 0 } = q
+  const { query, keys, valueDim } = q
   const scores = new Float64Array(keys)
   const errors = new Float64Array(keys)
   const row = new Float64Array(query.length)
-  const off = roundings(query.length + 8) + approximated
+  const parts = new Float64Array(query.length)
+  const off = roundings(query.length + 12)
   let most = Number.NEGATIVE_INFINITY
   for (let j = 0; j < keys; j++) {
-    q.key(j, row)
+    q.key(j, row, parts)
     let score = 0
     let size = 0
     for (let i = 0; i < query.length; i++) {
-      const p = (query[i] as number) * (row[i] as number)
-      score += p
-      size += Math.abs(p)
+      const x = query[i] as number
+      score += x * (row[i] as number)
+      size += Math.abs(x) * (parts[i] as number)
     }
     scores[j] = score
     errors[j] = off * size
@@ -56,6 +72,7 @@ export function attended(q: Query, type: 'fp32' | 'fp16'): Attended {
   const drifts = new Float64Array(valueDim)
   let drift = 0
   const valueRow = new Float64Array(valueDim)
+  const valueParts = new Float64Array(valueDim)
   for (let j = 0; j < keys; j++) {
     const below = most - (scores[j] as number)
     const weight = Math.exp(-below)
@@ -63,15 +80,15 @@ export function attended(q: Query, type: 'fp32' | 'fp16'): Attended {
     const relative = (errors[j] as number) + rescalings * exponentialError(0) + exponentialError(below / Math.LN2)
     total += weight
     drift += weight * relative
-    q.value(j, valueRow)
+    q.value(j, valueRow, valueParts)
     for (let i = 0; i < valueDim; i++) {
-      const v = valueRow[i] as number
-      values[i] = (values[i] as number) + weight * v
-      sizes[i] = (sizes[i] as number) + weight * Math.abs(v)
-      drifts[i] = (drifts[i] as number) + weight * Math.abs(v) * relative
+      const size = weight * (valueParts[i] as number)
+      values[i] = (values[i] as number) + weight * (valueRow[i] as number)
+      sizes[i] = (sizes[i] as number) + size
+      drifts[i] = (drifts[i] as number) + size * relative
     }
   }
-  const sums = roundings(Math.min(keys, longestRun) + merges) + approximated
+  const sums = roundings(Math.min(keys, longestRun) + merges)
   const tolerances = new Float64Array(valueDim)
   for (let i = 0; i < valueDim; i++) {
     const value = (values[i] as number) / total

@@ -10,7 +10,7 @@ const widest = 65535
 /** The numbers that the program is given: first element, words, kind, seed, outlier mask, scale, word. */
 export const fillArguments = 8
 
-const kinds = { normal: 0, positive: 1, bits: 2, word: 3 } as const
+const kinds = { normal: 0, positive: 1, bits: 2, word: 3, affine: 4 } as const
 
 export function fillSource(type: ElementType): string {
   const two = type === 'fp16'
@@ -28,6 +28,7 @@ fn hash(seed: u32, index: u32) -> u32 {
 fn element(index: u32) -> f32 {
   let h = hash(a.seed, index);
   if (a.kind == ${kinds.positive}u) { return f32(256u + (h & 511u)) * a.scale; }
+  if (a.kind == ${kinds.affine}u) { return f32(256u + (h & 511u)) * select(a.scale, -4.0 * a.scale, (index & 1u) == 1u); }
   var sum = f32((h & 255u) + ((h >> 8u) & 255u) + ((h >> 16u) & 255u) + (h >> 24u)) - 510.0;
   if (a.rare != 0u && (hash(a.seed ^ 0x5eedu, index) & (a.rare - 1u)) == 0u) { sum *= 16.0; }
   return sum * a.scale;
@@ -63,9 +64,7 @@ export function fillLaunch(
   if (fill.kind === 'word') args[6] = fill.word
   else args[3] = fill.seed
   if (fill.kind === 'normal' && fill.outliers !== undefined) args[4] = 2 ** fill.outliers
-  if (fill.kind === 'normal' || fill.kind === 'positive') {
-    new Float32Array(args.buffer)[5] = 2 ** ((fill.scale ?? 0) - 8)
-  }
+  if (fill.kind !== 'bits' && fill.kind !== 'word') new Float32Array(args.buffer)[5] = 2 ** ((fill.scale ?? 0) - 8)
   const all = Math.ceil(words / (workgroup * wordsEach))
   const x = Math.min(widest, all)
   return { args, groups: [x, Math.ceil(all / x), 1] as const }

@@ -100,14 +100,14 @@ export function throughShared(name: string, team: number): string {
 }
 
 /**
- * The dot product of a word's eight 4-bit codes, less `zero`, with eight singles: `codes_times(word, first, last)` takes
+ * The dot product of a word's eight 4-bit codes, less `zero`, with eight singles: `NAME(word, first, last)` takes
  * the singles as `spreadCodes` leaves them. Code j of a word becomes a single where it stands: its bits are or-ed into
  * the mantissa of 2^23, and taking 2^23 + zero·16^j away leaves (code - zero)·16^j exactly. So single j must be divided
  * by 16^j; the last three codes are shifted down by 20 bits first.
  */
-export function codesTimesFunction(zero: number): string {
+export function codesTimesFunction(zero: number, name = 'codes_times'): string {
   const exact = (j: number) => (8388608 + zero * 16 ** j).toFixed(1)
-  return `fn codes_times(w: u32, first: vec4f, last: vec4f) -> f32 {
+  return `fn ${name}(w: u32, first: vec4f, last: vec4f) -> f32 {
   let v = w >> 20u;
   let a = bitcast<vec4f>((vec4u(w) & vec4u(0xfu, 0xf0u, 0xf00u, 0xf000u)) | vec4u(0x4b000000u)) - vec4f(${exact(0)}, ${exact(1)}, ${exact(2)}, ${exact(3)});
   let b = bitcast<vec4f>((vec4u(w, v, v, v) & vec4u(0xf0000u, 0xfu, 0xf0u, 0xf00u)) | vec4u(0x4b000000u)) - vec4f(${exact(4)}, ${exact(0)}, ${exact(1)}, ${exact(2)});

@@ -12,6 +12,7 @@ const fills: readonly Fill[] = [
   { kind: 'normal', seed: 5 },
   { kind: 'normal', seed: 77, outliers: 4, scale: -3 },
   { kind: 'positive', seed: 9, scale: -4 },
+  { kind: 'affine', seed: 10, scale: -4 },
   { kind: 'values', values: [1, -2, 0.5, 3, 4] },
 ]
 

@@ -39,6 +39,17 @@ const shapes: Readonly<Record<string, readonly Sizes[]>> = {
     { heads: 1, 'kv-heads': 1, 'head-dim': 128, tokens: 37 },
     { heads: 1, 'kv-heads': 1, 'head-dim': 32, tokens: 1, bits: 32 },
   ],
+  'attention-int4': [
+    { heads: 2, 'kv-heads': 2, 'head-dim': 32, tokens: 301 },
+    { heads: 2, 'kv-heads': 1, 'head-dim': 80, tokens: 130 },
+    { heads: 1, 'kv-heads': 1, 'head-dim': 64, tokens: 45 },
+    { heads: 1, 'kv-heads': 1, 'head-dim': 128, tokens: 257 },
+  ],
+  'attention-int8': [
+    { heads: 2, 'kv-heads': 2, 'head-dim': 32, tokens: 301 },
+    { heads: 1, 'kv-heads': 1, 'head-dim': 40, tokens: 45, query: 3 },
+    { heads: 1, 'kv-heads': 1, 'head-dim': 128, tokens: 129 },
+  ],
 }
 
 /** The device without what not all have. */
