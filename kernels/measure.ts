@@ -46,6 +46,8 @@ export interface MeasureOptions {
   readonly protocol?: Protocol
   /** Which of the plans' variants; absent: the first. */
   readonly variant?: string
+  /** The kernel's problem of these sizes, where it was made before. */
+  readonly problem?: Problem
   /** Times nothing. */
   readonly checkOnly?: boolean
 }
@@ -125,9 +127,8 @@ async function run(
   kernel: AnyKernel,
   sizes: Sizes,
   plan: Plan,
-  { profile, protocol = usualProtocol, checkOnly = false }: MeasureOptions,
+  { profile, protocol = usualProtocol, checkOnly = false, problem = kernel.problem(sizes) }: MeasureOptions,
 ): Promise<Measurement> {
-  const problem = kernel.problem(sizes)
   const cache = profile?.machine.cache?.bytes ?? unknownCache
   const held = bytesOf(problem, plan)
   const wanted = Math.max(1, Math.ceil((turnover * cache) / Math.max(held, 1)))

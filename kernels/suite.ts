@@ -2,7 +2,7 @@
 import type { Profile } from '../hardware/profile.ts'
 import { type Backend, DeviceError } from './backend.ts'
 import { loadKernel } from './catalog.ts'
-import type { AnyKernel, Sizes } from './kernel.ts'
+import type { AnyKernel, Expectation, Problem, Sizes } from './kernel.ts'
 import { MeasureError, type Measurement, type MeasureOptions, measure, plansOf, shapeText, sizesOf } from './measure.ts'
 import type { Protocol } from './protocol.ts'
 
@@ -78,6 +78,7 @@ export async function measureSuite(backend: Backend, cases: readonly Case[], opt
   const roofs = options.checkOnly ? { bytes_per_s: null, flops_per_s: null } : await roofsOf(backend, options)
   const rows: SuiteRow[] = []
   const failed: { kernel: string; shape: Sizes; why: string }[] = []
+  const problemOf = lastProblem()
   for (const [i, { kernel, sizes, variant }] of cases.entries()) {
     options.progress?.(i, cases.length, `${kernel.name} ${shapeText(sizes)}`)
     const fail = (why: string) => failed.push({ kernel: kernel.name, shape: sizes, why })
@@ -87,7 +88,12 @@ export async function measureSuite(backend: Backend, cases: readonly Case[], opt
     }
     try {
       plansOf(kernel, sizes, backend)
-      const row = await measure(backend, kernel, sizes, { ...options, ...(variant !== undefined && { variant }) })
+      const problem = problemOf(kernel, sizes)
+      const row = await measure(backend, kernel, sizes, {
+        ...options,
+        problem,
+        ...(variant !== undefined && { variant }),
+      })
       rows.push({ ...row, roof_fraction: roofFraction(row, roofs) })
     } catch (error) {
       if (!(error instanceof MeasureError || error instanceof DeviceError || error instanceof RangeError)) throw error
@@ -95,6 +101,28 @@ export async function measureSuite(backend: Backend, cases: readonly Case[], opt
     }
   }
   return { roofs, rows, failed }
+}
+
+/** Makes a kernel's problem, its reference included, once for all variants that follow each other. */
+function lastProblem(): (kernel: AnyKernel, sizes: Sizes) => Problem {
+  let key: string | undefined
+  let problem: Problem | undefined
+  return (kernel, sizes) => {
+    const asked = `${kernel.name} ${shapeText(sizes)}`
+    if (problem === undefined || key !== asked) {
+      const made = kernel.problem(sizes)
+      let expectations: readonly Expectation[] | undefined
+      problem = {
+        ...made,
+        expectations: (random) => {
+          expectations ??= [...made.expectations(random)]
+          return expectations
+        },
+      }
+      key = asked
+    }
+    return problem
+  }
 }
 
 async function roofsOf(backend: Backend, { extent, protocol }: SuiteOptions): Promise<Roofs> {

@@ -22,7 +22,7 @@ import {
   packWords,
   spread,
 } from '../webgpu/wgsl.ts'
-import { attended, attentionTolerance, plainRows } from './attention-reference.ts'
+import { attended, attentionTolerance, plainRows, rowsChecked } from './attention-reference.ts'
 import { someOf } from './gemv.ts'
 import { mergeLaunch, type Parts, partRow, partsTensor, splitsOf } from './split-attention.ts'
 
@@ -272,7 +272,7 @@ function expectations(s: Decode, random: Random): Expectation[] {
   const units = s.batch * s['kv-heads']
   const [q, k, v] = [reader(fillQ), reader(fillK), reader(fillV)]
   const few = Math.max(2, Math.min(units, Math.floor(2 ** 22 / (tokens * dim * all))))
-  const rows = someOf(all, random, 8)
+  const rows = someOf(all, random, rowsChecked(tokens, dim))
   return someOf(units, random, few).flatMap((unit) =>
     rows.map((row) => {
       const at = (unit * all + row) * dim

@@ -99,3 +99,8 @@ export function attended(q: Query, type: 'fp32' | 'fp16'): Attended {
   }
   return { values, tolerances }
 }
+
+/** Rows of queries that are compared in each head that is: the reference of long ones takes its time. */
+export function rowsChecked(tokens: number, dim: number): number {
+  return Math.max(2, Math.min(8, Math.floor(2 ** 22 / (tokens * dim))))
+}

@@ -26,7 +26,7 @@ import {
   spreadFactors,
 } from '../webgpu/wgsl.ts'
 import { attentionModule, decodeSizes, fillQ } from './attention-decode.ts'
-import { attended, attentionTolerance } from './attention-reference.ts'
+import { attended, attentionTolerance, rowsChecked } from './attention-reference.ts'
 import { someOf } from './gemv.ts'
 import { mergeLaunch, type Parts, partRow, partsTensor, splitsOf } from './split-attention.ts'
 
@@ -279,7 +279,7 @@ function expectations(s: Hierarchical, planes: 1 | 2, random: Random): Expectati
     code(upper, word, place) + (planes === 2 ? (code(lower, word, place) - 8) / 16 : 0)
   const few = Math.max(2, Math.min(units, Math.floor(2 ** 22 / (tokens * dim * rows))))
   return someOf(units, random, few).flatMap((unit) =>
-    someOf(rows, random, 4).map((row) => {
+    someOf(rows, random, rowsChecked(tokens, dim)).map((row) => {
       const at = (unit * rows + row) * dim
       return {
         tensor: 'output',

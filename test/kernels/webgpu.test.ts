@@ -17,7 +17,6 @@ const shapes: Readonly<Record<string, readonly Sizes[]>> = {
   gemm: [
     { m: 33, n: 70, k: 45 },
     { m: 130, n: 19, k: 8, bits: 32 },
-    { m: 65, n: 130, k: 17, bits: 32 },
   ],
   gemv: [
     { m: 1, n: 37, k: 259 },
@@ -65,7 +64,7 @@ function without(backend: Backend, what: keyof Facts): Backend {
 }
 
 /** Sources that unroll much take the software device seconds to compile. */
-const long = 6000
+const long = 5000
 
 function sourceLength(plan: Plan): number {
   return plan.launches.reduce((sum, l) => sum + l.source.length, 0)
