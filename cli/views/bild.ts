@@ -15,7 +15,13 @@ export function bildView(title: string, steps: Steps, points: readonly Point[], 
     sections: [
       { kind: 'title', text: 'Big little decoding', under: title },
       ...body,
-      { kind: 'notes', lines: [stepLine(steps), 'Latency is the mean of a text, of decoder steps at batch 1 alone.'] },
+      {
+        kind: 'notes',
+        lines: [
+          stepLine(steps),
+          'Latency is the mean of a text, decoder steps at batch 1 alone. The closed form knows no end of a text.',
+        ],
+      },
       { kind: 'warnings', lines: warnings },
     ],
   }

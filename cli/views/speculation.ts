@@ -24,7 +24,7 @@ export function speculationView(
         lines: [
           ...(chosen ? ['No gamma was given: this is the best.'] : []),
           stepLine(steps),
-          'Decoder steps at batch 1 alone: prompts, encoders and sampling are left out.',
+          'Decoder steps at batch 1 alone: prompts, encoders and sampling are left out. The closed form knows no end of a text.',
         ],
       },
       { kind: 'warnings', lines: warnings },

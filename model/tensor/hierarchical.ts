@@ -1,4 +1,4 @@
-// QuantSpec's hierarchical quantization (arXiv 2502.10424, section 4.2; steps as in github.com/rishabh-16/QuantSpec): two
+// QuantSpec's hierarchical quantization (arXiv 2502.10424; steps as in github.com/rishabh-16/QuantSpec): two
 // planes of 4-bit codes, of which the upper one alone is a 4-bit tensor and both together are an 8-bit one. A draft reads
 // the upper plane, its target both. Scales and minima are kept in f64 here; stored they take 16 bits each.
 import { type Shape, type Tensor, tensor } from './tensor.ts'

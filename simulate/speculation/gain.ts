@@ -21,7 +21,7 @@ export function operationsFactor(alpha: number, gamma: number, operations: numbe
   return (gamma * operations + gamma + 1) / tokensPerRound(alpha, gamma)
 }
 
-/** Corollary 3.9: where alpha exceeds the cost, gamma 1 gains at least this. */
+/** Where alpha exceeds the cost, the best gamma gains at least (1 + alpha) / (1 + cost), which gamma 1 does. */
 export function leastSpeedup(alpha: number, cost: number): number {
   return speedup(alpha, 1, cost)
 }

@@ -118,16 +118,21 @@ export function traceRate(rounds: readonly MeasuredRound[]): Rate {
 /** Probability that at least k tokens are kept, k = 1, 2, … */
 function survivalOf(rounds: readonly MeasuredRound[]): number[] {
   for (const { drafted, accepted } of rounds) {
-    if (Number.isInteger(drafted) && Number.isInteger(accepted) && accepted >= 0 && accepted <= drafted) continue
+    checkGamma(drafted)
+    if (Number.isInteger(accepted) && accepted >= 0 && accepted <= drafted) continue
     throw new RangeError(`trace: expected 0 to drafted accepted tokens a round, got ${accepted} of ${drafted}`)
   }
   const longest = rounds.reduce((most, r) => Math.max(most, r.drafted), 0)
   if (longest === 0) throw new RangeError('trace: expected rounds with drafted tokens, got none')
+  // Rounds that decided on their k-th token at all, and of these the ones that kept it.
+  const [decided, kept] = [new Float64Array(longest + 1), new Float64Array(longest + 1)]
+  for (const { drafted, accepted } of rounds) {
+    for (let k = 1; k <= Math.min(drafted, accepted + 1); k++) decided[k] = (decided[k] as number) + 1
+    for (let k = 1; k <= accepted; k++) kept[k] = (kept[k] as number) + 1
+  }
   const survival: number[] = []
   for (let k = 1, alive = 1; k <= longest; k++) {
-    const atRisk = rounds.filter((r) => r.drafted >= k && r.accepted >= k - 1)
-    const kept = atRisk.filter((r) => r.accepted >= k).length
-    alive *= atRisk.length === 0 ? 0 : kept / atRisk.length
+    alive *= decided[k] === 0 ? 0 : (kept[k] as number) / (decided[k] as number)
     survival.push(alive)
   }
   return survival

@@ -161,6 +161,7 @@ describe('bad input', () => {
     [2, [...task, ...seconds, '--window', '0'], /--window: expected whole numbers from 1 to 10000/],
     [2, [...task, ...seconds, '--fallback', '0.3,0.3'], /expected different values, got 0.3 twice/],
     [2, [...task, ...seconds, '--fallback', '0.3,0.4', '--events'], /--events: expected one value of each threshold/],
+    [2, [...task, ...seconds, '--events', '--csv'], /--events: CSV has no place/],
     [2, [...task, ...seconds, '--plot', 'a.png'], /--plot: expected several thresholds/],
     [2, [...task, ...seconds, '--windw', '3'], /unknown option '--windw'/],
     [2, [...task, '--model', 'mt5-large', '--small', 't5-small', '--on', 't4'], /expected the vocabulary of mt5-large/],

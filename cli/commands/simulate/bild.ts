@@ -8,11 +8,12 @@ import { traceOf, traceRates } from '../../../simulate/bild/trace.ts'
 import { Command } from '../../commander.ts'
 import { UsageError } from '../../errors.ts'
 import { choice, count, counts, numbers, plotFile, word } from '../../options.ts'
-import { checkOutput, outputOptions, print } from '../../output.ts'
+import { checkOutput, outputFormat, outputOptions, print } from '../../output.ts'
 import { readTrace, type Steps, stepOptions, stepsOf } from './source.ts'
 
 const help = `
-Several thresholds or windows, separated by commas, are swept.
+Several thresholds or windows, separated by commas, are swept. A fallback of 0
+never falls back (the released code takes 0 for its default, 0.6).
 
 A trace is JSON Lines, one line a token, recorded from real models:
   {"confidence": 0.93, "small": 262, "large": 262, "nll": 0.11}
@@ -27,6 +28,7 @@ Seconds are the decoder's steps at batch 1: encoders and prompts are left out.`
 export interface Texts {
   readonly title: string
   readonly json: object
+  readonly meanTokens: number
   /** A fresh pass over the texts. */
   start(): () => Text | undefined
   rates(thresholds: Thresholds): BildRates
@@ -92,8 +94,10 @@ export function command() {
       const { fallback = [released], rollback = [far], window = [usual] } = flags
       const grid = fallback.flatMap((f) => rollback.flatMap((r) => window.map((w) => [f, r, w] as const)))
       if (flags.events && grid.length > 1) throw new UsageError('--events: expected one value of each threshold')
+      if (flags.events && outputFormat(flags) === 'csv') throw new UsageError('--events: CSV has no place for them')
       const texts = flags.trace === undefined ? taskTexts(flags) : await traceTexts(flags.trace, flags)
-      const steps = await stepsOf(flags)
+      // A step in the middle of a text stands for all of them.
+      const steps = await stepsOf(flags, Math.ceil(texts.meanTokens / 2))
       const points = grid.map(([fallback, rollback, window]) =>
         pointOf({ fallback, rollback, window }, texts, steps, flags.events === true),
       )
@@ -124,6 +128,7 @@ function taskTexts({ task, aligned, tokens = usualTokens, length, seed = 1 }: Te
   return {
     title: s.title,
     json: { task, aligned: aligned === true, seed, length: length ?? null, trace: null },
+    meanTokens: length ?? s.tokens,
     // Every point of a sweep meets the same chances.
     start: () => {
       const next = s.texts(seeded(seed))
@@ -141,6 +146,7 @@ async function traceTexts(path: string, flags: TextFlags): Promise<Texts> {
   return {
     title: `${trace.texts.length === 1 ? 'a text' : `${trace.texts.length} texts`} of ${path}`,
     json: { task: null, aligned: null, seed: null, length: null, trace: path },
+    meanTokens: trace.texts.reduce((sum, t) => sum + t.tokens, 0) / trace.texts.length,
     start: () => each(trace.texts),
     rates: (thresholds) => traceRates(trace, thresholds),
     warnings: () => [],
@@ -173,6 +179,7 @@ function json(texts: Texts, steps: Steps, points: readonly Point[], warnings: re
     workload: texts.json,
     mode: steps.mode,
     models: steps.models,
+    context: steps.context,
     small_s: steps.small,
     large_s: steps.large(1),
   }

@@ -18,7 +18,7 @@ export const stepOptions = {
     'bound: the roofline; eager: launches of each layer in Python too (default: bound)',
     choice('--mode', stepModes),
   ],
-  context: ['--context <n>', 'cached tokens that a step reads (default: 512)', count('--context')],
+  context: ['--context <n>', 'cached tokens that a step reads (default: half a text, or 512)', count('--context')],
   source: ['--source <n>', "the encoder's tokens (default: 512)", count('--source')],
   passS: ['--pass-s <s>', "eager: the host's seconds per pass (default: measured on T5)", seconds('--pass-s')],
   layerS: ['--layer-s <s>', "eager: the host's seconds per layer (default: measured on T5)", seconds('--layer-s')],
@@ -41,12 +41,14 @@ export interface Steps extends Omit<ModelSteps, 'operations'> {
   /** Arithmetic of a small step over that of a large one; of given seconds nothing is known. */
   readonly operations: number | null
   readonly mode: 'given' | StepMode
+  /** Cached tokens that the steps of models read. */
+  readonly context: number | null
   readonly models: { readonly small: string; readonly large: string; readonly machine: string } | null
 }
 
-/** The seconds that the flags give, or that they ask of models on a machine. */
-export async function stepsOf(flags: StepFlags): Promise<Steps> {
-  return flags.smallS === undefined && flags.largeS === undefined ? modelled(flags) : given(flags)
+/** The seconds that the flags give, or that they ask of models on a machine, `usualContext` tokens cached by default. */
+export async function stepsOf(flags: StepFlags, usualContext: number): Promise<Steps> {
+  return flags.smallS === undefined && flags.largeS === undefined ? modelled(flags, usualContext) : given(flags)
 }
 
 function given({ smallS, largeS, ...others }: StepFlags): Steps {
@@ -56,7 +58,7 @@ function given({ smallS, largeS, ...others }: StepFlags): Steps {
     throw new UsageError(`${flagOf(other)}: expected seconds of steps or models on a machine, got both`)
   }
   const warnings = smallS > largeS ? ['the small model is slower than the large one: it can only cost'] : []
-  return { mode: 'given', models: null, operations: null, small: smallS, large: () => largeS, warnings }
+  return { mode: 'given', models: null, context: null, operations: null, small: smallS, large: () => largeS, warnings }
 }
 
 const stepNames: ReadonlySet<string> = new Set(Object.keys(stepOptions))
@@ -65,8 +67,8 @@ function flagOf(name: string): string {
   return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
 }
 
-async function modelled(flags: StepFlags): Promise<Steps> {
-  const { model, small, on, mode = 'bound', context = 512, source, passS, layerS } = flags
+async function modelled(flags: StepFlags, usualContext: number): Promise<Steps> {
+  const { model, small, on, mode = 'bound', context = usualContext, source, passS, layerS } = flags
   if (model === undefined || small === undefined || on === undefined) {
     throw new UsageError('expected --small-s and --large-s, or --model, --small and --on')
   }
@@ -94,7 +96,7 @@ async function modelled(flags: StepFlags): Promise<Steps> {
     ...launch,
   })
   const models = { small: draft.name, large: large.name, machine: machine.name }
-  return { ...steps, mode, models, warnings: [...pair, ...steps.warnings] }
+  return { ...steps, mode, models, context, warnings: [...pair, ...steps.warnings] }
 }
 
 /** The lines of a trace, read by `parse`. Throws FileError with the line that is wrong. */

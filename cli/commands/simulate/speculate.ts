@@ -39,7 +39,10 @@ export interface Guesses {
   readonly most: number
   /** Whether texts are short or their tokens given, so that the closed form is not exact and the best gamma is simulated. */
   readonly texts: boolean
-  simulate(gamma: number, seconds: RoundSeconds): SpeculationOutcome
+  /** Tokens cached in the middle of a text. */
+  readonly context: number
+  /** Simulates as many tokens as were asked for, or `most`. */
+  simulate(gamma: number, seconds: RoundSeconds, most?: number): SpeculationOutcome
   readonly warnings: readonly string[]
 }
 
@@ -86,8 +89,8 @@ export function command() {
       checkOutput(flags)
       const guesses = await guessesOf(flags)
       // A table over contexts reads the context even where steps are given in seconds.
-      const table = guesses.title.includes(':') && flags.smallS !== undefined
-      const steps = await stepsOf(table ? { ...flags, context: undefined } : flags)
+      const tabled = (flags.alpha ?? flags.accepted)?.includes(':') && flags.smallS !== undefined
+      const steps = await stepsOf(tabled ? { ...flags, context: undefined } : flags, guesses.context)
       const best = flags.gamma === undefined ? bestOf(guesses, steps) : undefined
       const gammas = flags.gamma ?? [best?.gamma ?? 0]
       const points = gammas.map((gamma) => pointOf(gamma, guesses, steps))
@@ -146,6 +149,7 @@ function rateGuesses(rate: Rate, { tokens = usualTokens, seed = 1, context = 1 }
     closed: (gamma) => rate.at(gamma, context),
     most: rate.most,
     texts: false,
+    context: 512,
     simulate: (gamma, seconds) => simulateRounds(tokens, rate.at(gamma, context), seeded(seed), seconds),
     warnings: rate.outside(context) ? [`${rate.label}: ${context} tokens lie outside, the nearest rate is taken`] : [],
   }
@@ -160,11 +164,12 @@ function taskGuesses({ task, aligned, tokens = usualTokens, seed = 1 }: GuessFla
     closed: (gamma) => fromAlpha(s.agreement, gamma),
     most: largestGamma,
     texts: true,
-    simulate: (gamma, seconds) => {
+    context: Math.ceil(s.tokens / 2),
+    simulate: (gamma, seconds, most = tokens) => {
       const next = s.texts(seeded(seed))
       let given = 0
       const text = () => {
-        if (given >= tokens) return undefined
+        if (given >= Math.min(tokens, most)) return undefined
         const { tokens: length, propose } = next()
         given += length
         return { tokens: length, accepted: (position: number, most: number) => drawnRun(propose, position, most) }
@@ -203,6 +208,7 @@ function tokenGuesses(path: string, { texts }: Trace): Guesses {
     closed: (gamma) => fromAlpha(alpha, gamma),
     most: largestGamma,
     texts: true,
+    context: Math.ceil(all.length / texts.length / 2),
     simulate: (gamma, seconds) => {
       let i = 0
       const text = () => {
@@ -223,7 +229,7 @@ function bestOf(guesses: Guesses, steps: Steps): { gamma: number; capped: boolea
   const round = (gamma: number) => {
     const seconds = secondsOf(gamma, steps)
     if (!guesses.texts) return { tokens: guesses.closed(gamma).tokens, seconds: seconds.round }
-    const { counts, latency, texts } = guesses.simulate(gamma, seconds)
+    const { counts, latency, texts } = guesses.simulate(gamma, seconds, usualTokens)
     return { tokens: counts.tokens, seconds: latency * texts }
   }
   return bestGamma(round, Math.min(mostTried, guesses.most))
@@ -263,6 +269,7 @@ function json(guesses: Guesses, steps: Steps, points: readonly Point[], chosen: 
     workload: guesses.json,
     mode: steps.mode,
     models: steps.models,
+    context: steps.context,
     small_s: steps.small,
     large_s: steps.large(1),
     gamma_chosen: chosen,

@@ -137,14 +137,14 @@ export const lenience = {
 } as const
 
 export const bigram = {
-  ...table('Leviathan et al. 2023, bigram draft', 'arXiv 2211.17192, section 4.1'),
+  ...table('Leviathan et al. 2023, bigram draft', 'arXiv 2211.17192'),
   gamma: 3,
   alpha: 0.2,
   speedup: '1.25',
 } as const
 
 export const chen = {
-  ...table('Chen et al. 2023, Table 1', 'arXiv 2302.01318, Table 1 (Chinchilla 70B, 4B draft, 16 TPU v4)'),
+  ...table('Chen et al. 2023: Chinchilla 70B', 'arXiv 2302.01318 (Chinchilla 70B, 4B draft, 16 TPU v4, batch 1)'),
   gamma: 4,
   target: 14.1e-3,
   draft: 1.8e-3,

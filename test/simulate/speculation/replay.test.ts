@@ -78,6 +78,7 @@ describe('recorded rounds', () => {
   it.each([
     ['{"drafted": 5}', 'line 1: expected accepted, got none'],
     ['{"drafted": 5, "accepted": 3}\n{"drafted": 2, "accepted": 3}', 'line 2: accepted: expected at most the 2'],
+    ['{"drafted": 20000, "accepted": 3}', 'line 1: drafted: expected at most 10000'],
     ['{"drafted": 1.5, "accepted": 1}', 'line 1: drafted: expected a whole number'],
     ['', 'expected a line of JSON for each round'],
   ])('%j are refused', (content, message) => expect(() => roundsOf(parseLines(content))).toThrow(message))
