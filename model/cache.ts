@@ -68,6 +68,10 @@ export interface Store {
   tables?(row: Row): number
   /** Tokens of a sequence that stay as wide as activations travel: the first (sinks) and the last (a residual). */
   readonly wide?: Wide
+  /** Room for so many wide tokens that every sequence has, however many are in it. */
+  readonly buffer?: number
+  /** Share of the tokens appended to a residual that stay, so that as many leave it and are encoded. Default 1. */
+  readonly encoded?: number
   /** Keys are kept before their rotation: readers turn every key that they read. */
   readonly unrotated?: true
   /** Kernels that read keys, and that read values, where no fused kernel reads both; and one between them. */

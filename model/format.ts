@@ -82,6 +82,11 @@ export function codeBytes(f: Format, elements: number): number {
   return (elements * (f.bits + outlierBits.value * (f.outliers ?? 0))) / 8
 }
 
+/** Whether elements are kept alike. */
+export function sameFormat(a: Format, b: Format): boolean {
+  return a.name === b.name && a.group === b.group && a.groupBits === b.groupBits && a.outliers === b.outliers
+}
+
 /** Mean bits of one element, its share of the scales included. */
 export function bitsPerElement(f: Format, rowLength: number): number {
   return (8 * (codeBytes(f, rowLength) + scaleBytes(f, 1, rowLength))) / rowLength

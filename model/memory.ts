@@ -1,10 +1,10 @@
 // What a deployment holds on one device: weights, cache and working activations, of its fullest pipeline stage.
-import type { Attention, Module, Stack } from './architecture.ts'
+import type { Attention, Module, Role, Stack } from './architecture.ts'
 import { mergeMasks, pieces, type Row, type Selection, type Wide } from './cache.ts'
 import { type Deployment, weightBytes } from './deployment.ts'
 import { attentionRow, layerSelections, rankHeads } from './modules/attention.ts'
 import { indexRow, latentRow } from './modules/latent-attention.ts'
-import { stateBytes } from './modules/recurrence.ts'
+import { stateBytes, statesLeft } from './modules/recurrence.ts'
 import type { Pass } from './operator.ts'
 import { weights } from './parameters.ts'
 import { rankGroups } from './pass.ts'
@@ -104,6 +104,12 @@ function choosing(a: Attention, d: Deployment, selections: readonly Selection[])
   return { keeps: (group) => choosers.reduce((sum, s) => sum + (s.keeps?.({ ...sizes, ...heads, group }) ?? 0), 0) }
 }
 
+/** What must be held while tokens may be taken back: as many more of what a window would forget. */
+function revocable(g: Sequences, holds: Kept['holds']): Kept['holds'] {
+  if (!g.revocable) return holds
+  return (tokens) => Math.min(tokens, holds(tokens) + g.query - 1)
+}
+
 function held(selections: readonly Selection[]): (tokens: number) => number {
   return (tokens) => selections.reduce((rows, s) => Math.min(rows, s.holds(tokens)), tokens)
 }
@@ -122,10 +128,12 @@ function heldBy(modules: readonly Module[], d: Deployment, groups: readonly Sequ
       held.kv += tables
       held.reserved += tables
     }
+    const { wide, buffer } = d.store
     for (const g of groups) {
-      const needed = source ? { rows: g.sequences * (g.source ?? 0), wide: 0 } : heldRows(g, holds, d.store.wide)
+      const needed = source ? { rows: g.sequences * (g.source ?? 0), wide: 0 } : heldRows(g, revocable(g, holds), wide)
       const paged = source ? needed.rows : pagedRows(g)
-      const beside = g.sequences * state + (keeps?.(g) ?? 0) + needed.wide * (whole - coded)
+      const room = buffer === undefined || source ? needed.wide : buffer * g.sequences
+      const beside = statesLeft(g) * state + (keeps?.(g) ?? 0) + room * whole - needed.wide * coded
       held.kv += needed.rows * coded + beside
       held.reserved += paged * coded + beside
     }
@@ -133,20 +141,22 @@ function heldBy(modules: readonly Module[], d: Deployment, groups: readonly Sequ
   return held
 }
 
-function weightsOf(modules: readonly Module[], d: Deployment): number {
-  return modules.flatMap(weights).reduce((sum, w) => sum + weightBytes(w, d), 0)
+type Roles = (role: Role) => boolean
+
+function weightsOf(modules: readonly Module[], d: Deployment, of: Roles): number {
+  return modules.flatMap(weights).reduce((sum, w) => sum + (of(w.role) ? weightBytes(w, d) : 0), 0)
 }
 
 /** Bytes of weights by pipeline stage, per device. */
-function stageWeights(stack: Stack, d: Deployment, stages: number[]): void {
+function stageWeights(stack: Stack, d: Deployment, stages: number[], of: Roles): void {
   const layers = stack.groups.reduce((n, g) => n + g.layers.length, 0)
   const last = stages.length - 1
-  stages[0] = (stages[0] ?? 0) + weightsOf(stack.input, d)
-  stages[last] = (stages[last] ?? 0) + weightsOf(stack.output, d)
+  stages[0] = (stages[0] ?? 0) + weightsOf(stack.input, d, of)
+  stages[last] = (stages[last] ?? 0) + weightsOf(stack.output, d, of)
   // A tied head on another device than the table needs a copy of it.
-  if (last > 0) stages[last] += tiedTable(stack, d)
+  if (last > 0) stages[last] += tiedTable(stack, d, of)
   for (const group of stack.groups) {
-    const bytes = weightsOf(group.modules, d)
+    const bytes = weightsOf(group.modules, d, of)
     for (const layer of group.layers) {
       const stage = Math.floor((layer * stages.length) / layers)
       stages[stage] = (stages[stage] ?? 0) + bytes
@@ -154,10 +164,10 @@ function stageWeights(stack: Stack, d: Deployment, stages: number[]): void {
   }
 }
 
-function tiedTable(stack: Stack, d: Deployment): number {
+function tiedTable(stack: Stack, d: Deployment, of: Roles): number {
   const head = stack.output.find((m) => m.kind === 'head' && m.tied)
   if (head?.kind !== 'head') return 0
-  return weightsOf([{ ...head, tied: false, bias: false }], d)
+  return weightsOf([{ ...head, tied: false, bias: false }], d, of)
 }
 
 const stagesKnown = new WeakMap<Deployment, readonly number[]>()
@@ -165,12 +175,40 @@ const stagesKnown = new WeakMap<Deployment, readonly number[]>()
 function weightsByStage(d: Deployment): readonly number[] {
   let known = stagesKnown.get(d)
   if (!known) {
-    const stages = new Array<number>(d.parallel.pipeline).fill(0)
-    for (const stack of d.architecture.stacks) stageWeights(stack, d, stages)
-    known = stages
+    known = stagesOf(d, () => true)
     stagesKnown.set(d, known)
   }
   return known
+}
+
+function stagesOf(d: Deployment, of: Roles): number[] {
+  const stages = new Array<number>(d.parallel.pipeline).fill(0)
+  for (const stack of d.architecture.stacks) stageWeights(stack, d, stages, of)
+  return stages
+}
+
+/** What a second deployment holds on the device beside the first: the weights of some roles, and a cache of its own. */
+export interface Beside {
+  readonly deployment: Deployment
+  readonly workload: Workload
+  /** Roles whose weights are not the first's. */
+  readonly roles: readonly Role[]
+  /** Its own rows and states, or states alone where it reads the first's rows. */
+  readonly cache: 'rows' | 'states'
+}
+
+/** Bytes on its fullest stage. */
+export function besideMemory({
+  deployment,
+  workload,
+  roles,
+  cache,
+}: Beside): Pick<Memory, 'weights' | 'kv' | 'reserved'> {
+  const rowless = { ...deployment.store, row: () => ({ bytes: 0, metadata: 0, codes: 0, scattered: 0 }), buffer: 0 }
+  const statesAlone = { ...deployment, store: { ...rowless, tables: () => 0 }, selections: [] }
+  const held = memory(cache === 'rows' ? deployment : statesAlone, workload, [])
+  const own = Math.max(...stagesOf(deployment, (role) => roles.includes(role)))
+  return { weights: own, kv: held.kv, reserved: held.reserved }
 }
 
 /** Bytes held on one device (the fullest) while the pass runs. */

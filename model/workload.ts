@@ -21,6 +21,8 @@ export interface Sequences {
   readonly frames?: number
   /** Tokens per sequence that take the head: 1 in prefill, all in verification, 0 in a chunk that is not the last. */
   readonly logits: number
+  /** All but the first of the new tokens may be taken back: states are kept for each, windows hold what they then need. */
+  readonly revocable?: true
   /** The pass that first brings the sequence: expanded latents, cross keys and values written. */
   readonly prompt?: true
 }

@@ -1,20 +1,20 @@
 // The answer to a what-if question, with the keys that `predict --json` prints. Seconds, bytes, FLOPs, tokens; figures
 // are one device's, and null stands where a figure does not apply.
 import { type Intervals, intervalOf } from '../hardware/interval.ts'
-import { type Calibration, profileOf } from '../hardware/profile.ts'
+import { type Calibration, type Profile, profileOf } from '../hardware/profile.ts'
 import { type Limit, operatorTime, peak, type Term, vectorPeak } from '../hardware/time.ts'
 import type { Architecture } from '../model/architecture.ts'
 import type { Store } from '../model/cache.ts'
 import { devices } from '../model/deployment.ts'
 import type { Unit } from '../model/format.ts'
-import { memory as memoryOf } from '../model/memory.ts'
+import { besideMemory, memory as memoryOf } from '../model/memory.ts'
 import { addBytes, type Bytes, noBytes, operatorBytes, type Shape } from '../model/operator.ts'
 import { formatLabel } from '../model/quantity.ts'
 import { decode, tokens as newTokens, prefill } from '../model/workload.ts'
 import { type Estimate, estimate, type Row } from './estimate.ts'
-import type { Values } from './method.ts'
-import { type Query, type Resolved, resolve } from './query.ts'
-import { autoregressive, type Round } from './round.ts'
+import type { MadeStrategy, Values } from './method.ts'
+import { deployBeside, type Query, type Resolved, resolve, strategist } from './query.ts'
+import { autoregressive, type Round, type Strategy } from './round.ts'
 
 export interface OperatorAnswer {
   readonly name: string
@@ -150,13 +150,14 @@ function answer(r: Resolved): Prediction {
   const { query, deployment, workload, phase, batch } = r
   const { architecture, machine } = query
   const profile = profileOf(machine, query.calibration)
-  const round = autoregressive(deployment, workload)
+  const made = strategyOf(r, profile)
+  const round = made.strategy(deployment, workload)
   const e = estimate(round.steps, profile)
   const { activations } = deployment
   const rate = peak(machine, activations.unit) ?? 0
-  const memory = held(r, e)
+  const memory = held(r, round, e)
   const { tensor, pipeline, expert } = deployment.parallel
-  const generation = query.newTokens === undefined ? undefined : generate(r)
+  const generation = query.newTokens === undefined ? undefined : generate(r, made.strategy)
   const perRound = round.tokens > 0 && phase === 'decode' ? round.tokens : null
   return {
     model: architecture.name,
@@ -181,7 +182,7 @@ function answer(r: Resolved): Prediction {
         kv: storeLabel(deployment.store),
       },
     },
-    methods: (query.methods ?? []).map((m) => ({ name: m.name, options: m.values })),
+    methods: (query.methods ?? []).map((m) => ({ name: m.name, options: m.strategy ? made.values : m.values })),
     bound_s: e.bound,
     floor_s: e.floor,
     expected_s: e.expected,
@@ -190,7 +191,7 @@ function answer(r: Resolved): Prediction {
     tokens_per_round: perRound,
     tokens_per_s: throughput(r, round, e),
     time_per_output_token_s: perRound === null ? null : e.expected / perRound,
-    time_to_first_token_s: firstToken(r, round, e),
+    time_to_first_token_s: firstToken(r, made.strategy, round, e),
     real_time_factor: realTimeFactor(r, e, generation),
     flops: e.flops,
     bytes: e.bytes,
@@ -198,12 +199,12 @@ function answer(r: Resolved): Prediction {
     limit: e.limit,
     arithmetic: { unit: activations.unit, peak: rate, ridge: rate / machine.memory.bandwidth },
     memory,
-    operators: e.rows.map((row) => operatorAnswer(row, profile.constants?.interval)),
+    operators: merged(e.rows.map((row) => operatorAnswer(row, profile.constants?.interval))),
     total: generation === undefined ? null : { bound_s: generation.bound, expected_s: generation.expected },
     preparation: prepared(r),
     baseline: null,
     speedup: null,
-    warnings: [...r.warnings, ...warningsOf(r, memory)],
+    warnings: [...r.warnings, ...made.warnings, ...warningsOf(r, memory)],
     assumed: assumptions(architecture),
   }
 }
@@ -235,15 +236,68 @@ function assumptions({ reading }: Architecture): string[] {
   ]
 }
 
-function held({ deployment, workload, query }: Resolved, e: Estimate): Prediction['memory'] {
-  const m = memoryOf(deployment, workload, e.passes[0] ?? [])
+const plainly: MadeStrategy = { strategy: autoregressive, values: {}, warnings: [] }
+
+/** How the query decodes: as one of its methods does, else token by token. */
+function strategyOf(r: Resolved, profile: Profile): MadeStrategy {
+  const by = strategist(r.query)
+  if (!by?.strategy) return plainly
+  const warnings: string[] = []
+  const made = by.strategy({
+    target: r.deployment,
+    workload: r.workload,
+    deploy: (architecture, options) => deployBeside(r.query, architecture, options, warnings),
+    seconds: (round) => estimate(round.steps, profile).expected,
+  })
+  return { ...made, warnings: [...warnings, ...made.warnings] }
+}
+
+/** The target, what a draft holds beside it, and the largest working set of any pass. */
+function held({ deployment, workload, query }: Resolved, round: Round, e: Estimate): Prediction['memory'] {
+  const { holds = { deployment, workload }, beside = [] } = round
+  const m = memoryOf(holds.deployment, holds.workload, e.passes.length === 1 ? (e.passes[0] ?? []) : e.passes.flat())
+  const sum = { weights: m.weights, kv: m.kv, activations: m.activations, reserved: m.reserved }
+  for (const b of beside) {
+    const more = besideMemory(b)
+    sum.weights += more.weights
+    sum.kv += more.kv
+    sum.reserved += more.reserved
+  }
+  const total = sum.weights + sum.kv + sum.activations
   const { capacity } = query.machine.memory
-  return { ...m, capacity: capacity ?? null, fits: capacity === undefined ? null : m.total <= capacity }
+  return { ...sum, total, capacity: capacity ?? null, fits: capacity === undefined ? null : total <= capacity }
 }
 
 /** Tokens a second of the whole batch: generated ones in decode, read ones in prefill and encode. */
 function throughput({ phase, batch, workload }: Resolved, round: Round, e: Estimate): number {
   return (phase === 'decode' ? batch * round.tokens : newTokens(workload)) / e.expected
+}
+
+/** Rows of passes that are alike but for their sizes (checks of several lengths) are one row. */
+function merged(rows: readonly OperatorAnswer[]): OperatorAnswer[] {
+  const byName = new Map<string, OperatorAnswer>()
+  for (const row of rows) {
+    const key = `${row.step}|${row.name}|${row.layers}`
+    const first = byName.get(key)
+    byName.set(key, first ? joined(first, row) : row)
+  }
+  return [...byName.values()]
+}
+
+function joined(a: OperatorAnswer, b: OperatorAnswer): OperatorAnswer {
+  const bytes = Object.fromEntries(
+    Object.entries(a.bytes).map(([key, n]) => [key, n + b.bytes[key as keyof Bytes]]),
+  ) as unknown as Bytes
+  return {
+    ...a,
+    times: a.times + b.times,
+    flops: a.flops + b.flops,
+    bytes,
+    bound_s: a.bound_s + b.bound_s,
+    expected_s: a.expected_s + b.expected_s,
+    interval_s: [a.interval_s[0] + b.interval_s[0], a.interval_s[1] + b.interval_s[1]],
+    launches: a.launches + b.launches,
+  }
 }
 
 function operatorAnswer({ operator, step, time, instances }: Row, intervals: Intervals | undefined): OperatorAnswer {
@@ -296,10 +350,10 @@ function gib(bytes: number): string {
 const exactSteps = 512
 
 /** What comes before the first token is out: the encoder, where there is one, and the prompt. */
-function start(r: Resolved): Estimate {
+function start(r: Resolved, strategy: Strategy): Estimate {
   const { query, deployment, batch, context, past, source } = r
   const cross = query.architecture.kind === 'encoder-decoder' ? source : undefined
-  const round = autoregressive(
+  const round = strategy(
     deployment,
     prefill(batch, context, past, cross, r.phase === 'prefill' ? r.document : undefined),
   )
@@ -307,9 +361,9 @@ function start(r: Resolved): Estimate {
 }
 
 /** Known for a prefill, and for a decode that is asked for as a whole generation. */
-function firstToken(r: Resolved, round: Round, e: Estimate): number | null {
+function firstToken(r: Resolved, strategy: Strategy, round: Round, e: Estimate): number | null {
   if (r.phase === 'prefill' && round.start.length === 0) return e.expected
-  return r.phase === 'prefill' || r.query.newTokens !== undefined ? start(r).expected : null
+  return r.phase === 'prefill' || r.query.newTokens !== undefined ? start(r, strategy).expected : null
 }
 
 /** Time over the audio's length, the longest of several: of an encode, or of a whole transcription. */
@@ -320,20 +374,20 @@ function realTimeFactor(r: Resolved, e: Estimate, generation: { expected: number
   return generation === undefined ? null : generation.expected / audio
 }
 
-/** A whole generation: the prefill, which gives the first token, then one decode step for each further token. */
-function generate(r: Resolved): { bound: number; expected: number } {
+/** A whole generation: the prefill, which gives the first token, then each further token's share of a round. */
+function generate(r: Resolved, strategy: Strategy): { bound: number; expected: number } {
   const { query, deployment, batch, context, past, source, document } = r
   const profile = profileOf(query.machine, query.calibration)
   const cross = query.architecture.kind === 'encoder-decoder' ? source : undefined
-  const time = (workload: ReturnType<typeof decode>) => estimate(autoregressive(deployment, workload).steps, profile)
-  const prompt = start(r)
+  const prompt = start(r, strategy)
   const begin = context + past
   const steps = (query.newTokens ?? 1) - 1
   let { bound, expected } = prompt
   for (const { at, weight } of quadrature(steps)) {
-    const step = time(decode(batch, begin + at, cross, document))
-    bound += weight * step.bound
-    expected += weight * step.expected
+    const round = strategy(deployment, decode(batch, begin + at, cross, document))
+    const step = estimate(round.steps, profile)
+    bound += (weight * step.bound) / round.tokens
+    expected += (weight * step.expected) / round.tokens
   }
   return { bound, expected }
 }

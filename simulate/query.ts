@@ -100,7 +100,33 @@ export function resolve(query: Query): Resolved {
   const sequences = batch * Math.max(1, heard.length)
   const resolved = { query, phase, batch: sequences, context, past, source, document, deployment, workload, warnings }
   for (const m of query.methods ?? []) warnings.push(...m.warnings(resolved))
+  checkStrategies(resolved)
   return resolved
+}
+
+/** The method that decodes in rounds of its own, if one does. */
+export function strategist(query: Query): AppliedMethod | undefined {
+  return query.methods?.find((m) => m.strategy !== undefined)
+}
+
+function checkStrategies({ query, phase }: Resolved): void {
+  const [first, second] = (query.methods ?? []).filter((m) => m.strategy !== undefined)
+  if (first && second) {
+    throw new RangeError(`with: ${first.name} and ${second.name} are both ways to decode; expected one of them`)
+  }
+  if (first && phase === 'encode') {
+    throw new RangeError(`with ${first.name}: it is a way to decode; expected --phase decode or prefill, got encode`)
+  }
+}
+
+/** Another model on the query's machine, in formats that it has units for; what had to be replaced goes to `warnings`. */
+export function deployBeside(
+  query: Query,
+  architecture: Architecture,
+  options: DeploymentOptions,
+  warnings: string[],
+): Deployment {
+  return deploy(architecture, withFormats({ architecture, machine: query.machine, deployment: options }, warnings))
 }
 
 /** The part of the past that is a document: as asked, or all of it where a method works on one. */

@@ -1,5 +1,6 @@
 // What a decoding strategy repeats: passes on named places, each a number of times, and the tokens that come of it.
 import type { Deployment } from '../model/deployment.ts'
+import type { Beside } from '../model/memory.ts'
 import { encode, type Workload } from '../model/workload.ts'
 
 export interface Step {
@@ -16,6 +17,10 @@ export interface Round {
   /** Once, before the first round: prompts, a draft's prefill, encoders. */
   readonly start: readonly Step[]
   readonly steps: readonly Step[]
+  /** The target as it is held, where that is not as it was asked for. */
+  readonly holds?: { readonly deployment: Deployment; readonly workload: Workload }
+  /** What is held on the target's place beside the target itself. */
+  readonly beside?: readonly Beside[]
   /** Expected tokens per sequence and round; 0 where the pass generates none. */
   readonly tokens: number
   /** Tokens of one round of one sequence, from a uniform random source. */
@@ -25,7 +30,7 @@ export interface Round {
 export type Strategy = (target: Deployment, workload: Workload) => Round
 
 /** The encoder passes that a decoder's sequences need before their first round. */
-function encoders(target: Deployment, workload: Workload): Step[] {
+export function encoders(target: Deployment, workload: Workload): Step[] {
   if (target.architecture.kind !== 'encoder-decoder' || workload.stack === 'encoder') return []
   return workload.groups
     .filter((g) => g.source !== undefined && g.source > 0)

@@ -169,7 +169,7 @@ interface WrittenRows {
 
 /** New rows of every sequence, read as activations and written as the store keeps them. */
 export function appendRows(c: Context, name: string, row: Row): void {
-  const { wide } = c.deployment.store
+  const { wide, encoded = 1 } = c.deployment.store
   const written = { coded: c.tokens, wide: 0, aged: 0 }
   if (wide) {
     written.coded = 0
@@ -181,7 +181,7 @@ export function appendRows(c: Context, name: string, row: Row): void {
       }
       // What the residual held and holds no longer is encoded now.
       for (const p of pieces(Math.min(past, wide.first), past, past, wide)) {
-        if (p.wide) written.aged += g.sequences * Math.max(0, Math.min(p.end, after - wide.last) - p.begin)
+        if (p.wide) written.aged += encoded * g.sequences * Math.max(0, Math.min(p.end, after - wide.last) - p.begin)
       }
     }
   }

@@ -61,6 +61,11 @@ function stepFlops(m: Mamba2 | DeltaNet): number {
   return m.kind === 'mamba2' ? 5 : 7
 }
 
+/** States that a pass leaves: one for a sequence, or one after every token where tokens may be taken back. */
+export function statesLeft(g: Sequences): number {
+  return g.sequences * (g.revocable ? g.query : 1)
+}
+
 /** Sequences whose state is read: those with a past. */
 function resumed(g: Sequences): boolean {
   return pastTokens(g) > 0
@@ -87,12 +92,13 @@ function convolve(m: Mamba2 | DeltaNet, c: Context, channels: number): void {
   const weightBits = c.deployment.weights.convolution.bits
   const outputs = c.tokens * channels
   const before = c.groups.reduce((sum, g) => sum + (resumed(g) ? g.sequences : 0), 0)
+  const left = c.groups.reduce((sum, g) => sum + statesLeft(g), 0)
   const streams: Stream[] = [
     { owner: 'weights', way: 'read', bytes: (channels * m.kernel * weightBits) / 8, metadata: 0 },
     activationStream('read', outputs * width),
     activationStream('write', outputs * width),
     { owner: 'kv', way: 'read', bytes: before * kept, metadata: 0 },
-    { owner: 'kv', way: 'write', bytes: c.sequences * kept, metadata: 0 },
+    { owner: 'kv', way: 'write', bytes: left * kept, metadata: 0 },
   ]
   const flops = outputs * (2 * m.kernel + activationFlops('silu'))
   emit(
@@ -113,7 +119,9 @@ function update(m: Mamba2 | DeltaNet, c: Context): void {
   let matrix = 0
   let vector = 0
   let before = 0
+  let left = 0
   for (const g of c.groups) {
+    left += statesLeft(g)
     const tokens = g.sequences * g.query
     if (resumed(g)) before += g.sequences
     if (g.query === 1) vector += (tokens * stepFlops(m) * stateElements) / tensor
@@ -130,7 +138,7 @@ function update(m: Mamba2 | DeltaNet, c: Context): void {
       activationStream('read', (c.tokens * (channels + heads) * width) / tensor),
       activationStream('write', (c.tokens * inner * width) / tensor),
       { owner: 'kv', way: 'read', bytes: before * state, metadata: 0 },
-      { owner: 'kv', way: 'write', bytes: c.sequences * state, metadata: 0 },
+      { owner: 'kv', way: 'write', bytes: left * state, metadata: 0 },
     ],
     c.deployment.stream.unit,
   )

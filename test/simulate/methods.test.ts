@@ -9,7 +9,7 @@ import type { Query } from '../../simulate/query.ts'
 const h100 = await loadMachine('h100-sxm')
 const a6000 = await loadMachine('rtx-a6000')
 const llama = await loadModel('llama-2-7b-32k')
-const methods = (...texts: string[]) => Promise.all(texts.map(parseMethod))
+const methods = (...texts: string[]) => Promise.all(texts.map((text) => parseMethod(text)))
 
 async function ask(query: Partial<Query>, ...texts: string[]) {
   return predict({ architecture: llama, machine: h100, context: 32768, ...query, methods: await methods(...texts) })
