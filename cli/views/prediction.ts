@@ -50,7 +50,9 @@ export function workloadLine({ workload: w, methods }: Pick<Prediction, 'workloa
 
 /** A method as it is typed after --with. */
 export function methodLabel({ name, options }: Prediction['methods'][number]): string {
-  const list = Object.entries(options).map(([key, value]) => `${key}=${value}`)
+  const list = Object.entries(options).map(
+    ([key, value]) => `${key}=${typeof value === 'number' ? Number(value.toPrecision(4)) : value}`,
+  )
   return list.length === 0 ? name : `${name}:${list.join(',')}`
 }
 

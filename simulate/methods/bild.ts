@@ -37,8 +37,8 @@ export const bild: Method = {
   strategy: (context, values, loaded) => {
     const model = loaded.models.small
     if (!model) throw new RangeError(`with bild: expected small=MODEL, a model that was loaded, got ${values.small}`)
-    const warnings = pairWarnings(model, context.target.architecture)
     const small = deployedBeside(context, model, values, 'bild')
+    const warnings = pairWarnings(model, context.target.architecture)
     return { strategy: rounds({ rates: ratesOf(values), small: () => small }), values, warnings }
   },
 }

@@ -28,8 +28,8 @@ export const draft: Method = {
   strategy: (context, values, loaded) => {
     const model = loaded.models.model
     if (!model) throw new RangeError(`with draft: expected model=MODEL, a model that was loaded, got ${values.model}`)
-    const warnings = pairWarnings(model, context.target.architecture)
     const small = deployedBeside(context, model, values, 'draft')
+    const warnings = pairWarnings(model, context.target.architecture)
     const made = drafting('draft', context, values, loaded, (gamma, rate) =>
       speculative({ gamma, rate, draft: () => small, cache: 'rows', prefills: true }),
     )
