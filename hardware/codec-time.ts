@@ -35,14 +35,15 @@ const loadsPerCode = 6
 
 /**
  * Of kernels in print. launch, memory and scatter: KVQuant's table 6 (RTX A6000, eight times). table: not fitted, the
- * shared-memory loads of its kernel. affine: QuantSpec's 4-bit kernel on the same machine, 6.05 codes per clock and unit.
+ * shared-memory loads of its kernel. affine: QuantSpec's kernels on the same machine (a 4-bit trace, and both
+ * ratios to 16 bits), counting two codes where both planes are read.
  * gather: rows of 32 to 4096 bytes, one in ten, read by a copy kernel on an H200.
  */
 export const publishedKernels: CodecConstants = {
   launch: 6726,
   memory: 0.847,
   table: sharedLanes / loadsPerCode,
-  affine: 6.05,
+  affine: 6.2,
   scatter: 0.135,
   gather: 20,
 }

@@ -40,6 +40,10 @@ const table = {
     title: 'BiLD: Big Little Decoder (arXiv 2302.07863), with the tables of speculative decoding',
     load: async () => (await import('./papers/bild.ts')).load(),
   },
+  quantspec: {
+    title: 'QuantSpec (arXiv 2502.10424), with the sparse drafts of MagicDec (arXiv 2408.11049)',
+    load: async () => (await import('./papers/quantspec.ts')).load(),
+  },
 } as const satisfies Record<string, PaperEntry>
 
 export type PaperName = keyof typeof table

@@ -7,7 +7,7 @@ import { format } from '../format.ts'
 
 export const kvquantBits = [2, 3, 4] as const
 
-/** `paper`: 16-bit values, indices and pointers. `released`: the code's 32-bit ones, and where each thread starts. */
+/** `paper`: 16-bit values and indices. `released`: the code's 32-bit ones, and where each thread starts. */
 export const kvquantStorages = ['paper', 'released'] as const
 export type KvquantStorage = (typeof kvquantStorages)[number]
 
@@ -20,12 +20,13 @@ export interface Kvquant {
   readonly storage: KvquantStorage
 }
 
-/** Bits of one outlier's value and index, of a token's pointer, of a scale or zero point, of a table's entry. */
+/** Bits of one outlier's value and index, of a token's pointers, of a scale or zero point, of a table's entry. */
 const widths = {
-  // Appendix M says 32-bit pointers; only 16 bits give the published 4.32 to 4.35.
-  paper: { value: 16, index: 16, pointer: 16, scale: 16, entry: 16, start: 0 },
+  // Appendix M counts a 32-bit pointer for keys and for values; only one of the two gives the published 4.32 to 4.35. A
+  // value's outliers are as many for every token and need none.
+  paper: { value: 16, index: 16, pointer: { key: 32, value: 0 }, scale: 16, entry: 16, start: 0 },
   // One start row for every ten outliers.
-  released: { value: 32, index: 32, pointer: 32, scale: 32, entry: 32, start: 32 / 10 },
+  released: { value: 32, index: 32, pointer: { key: 32, value: 32 }, scale: 32, entry: 32, start: 32 / 10 },
 } as const
 
 /** The store. Rows are of one rank: a token's scales and pointers are kept by every rank. */
@@ -58,7 +59,7 @@ export function kvquantStore({ bits, outliers, sink, storage }: Kvquant): Store 
   function stored(of: 'key' | 'value' | 'both', elements: number): StoredRow {
     const aside = elements * outliers
     const scales = of === 'key' ? 0 : 2 * w.scale
-    const places = aside === 0 ? 0 : aside * (w.index + w.start) + w.pointer
+    const places = aside === 0 ? 0 : aside * (w.index + w.start) + w.pointer[of === 'key' ? 'key' : 'value']
     const metadata = (scales + places) / 8
     return {
       bytes: (elements * bits + aside * w.value) / 8 + metadata,

@@ -17,7 +17,7 @@ export const kvquant: Method = {
     { name: 'sink', means: 'first tokens kept in 16 bits', least: 0, whole: true, default: 1 },
     {
       name: 'storage',
-      means: 'paper: 16-bit outliers, indices and pointers; released: 32-bit ones, as its code keeps them',
+      means: 'paper: 16-bit outliers and indices; released: 32-bit ones, as its code keeps them',
       choices: kvquantStorages,
       default: 'paper',
     },

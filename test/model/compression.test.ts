@@ -35,11 +35,11 @@ describe('the KVQuant store', () => {
   const paper: Kvquant = { bits: 3, outliers: 0.25, sink: 0, storage: 'paper' }
 
   it('counts codes, outliers, indices, pointers and scales of one token by hand', () => {
-    // 128 elements in keys and in values: 3 bits, a quarter of them 16 + 16 bits, a 16-bit pointer; values two scales.
-    const key = (128 * 3 + 32 * 32 + 16) / 8
+    // 128 elements in keys and in values: 3 bits, a quarter of them 16 + 16 bits; a key's 32-bit pointer, a value's scales.
+    const each = (128 * 3 + 32 * 32) / 8
     expect(kvquantStore(paper).row(heads)).toEqual({
-      bytes: 2 * key + 4,
-      metadata: 2 * ((32 * 16 + 16) / 8) + 4,
+      bytes: 2 * each + 4 + 4,
+      metadata: 2 * ((32 * 16) / 8) + 4 + 4,
       codes: 256,
       scattered: 64,
     })

@@ -46,8 +46,8 @@ describe('methods compose', () => {
     const rows = clustered * 0.1 + 100
     const centroids = 2 * Math.floor(0.05 * clustered) * d * 2
     expect(p.bytes.kv_read).toBeCloseTo(32 * (rows * 2 * code + 2 * d * 2 + centroids), -1)
-    const places = (0.01 * d * 16 + 16) / 8
-    const row = 2 * (code + places) + 4
+    const places = (0.01 * d * 16) / 8
+    const row = 2 * (code + places) + 4 + 4
     const tables = 2 * 8 * 2 + 4 * d
     const sizes = 2 * Math.floor(0.05 * clustered) * 4 * 4
     const labels = (clustered * 4 * 32) / 8
