@@ -10,7 +10,7 @@ import { phases, type Query } from '../simulate/query.ts'
 import { Command } from './commander.ts'
 import { UsageError } from './errors.ts'
 import { choice, count, each, formatOption, type Parser, plotFile, secondsOfEach, weightFormats } from './options.ts'
-import { loadModelArgument } from './source.ts'
+import { loadModelArgument, readRounds } from './source.ts'
 
 /** A command about MODEL with the flags of a query; `machines` says what --on takes. */
 export function queryCommand<On>(name: string, machines: { readonly means: string; readonly parse: Parser<On> }) {
@@ -94,7 +94,9 @@ export async function queryOf(architecture: Architecture, machine: Machine, flag
       fusion,
       parallel: defined(parallel),
     }),
-    methods: await Promise.all((flags.with ?? []).map((text) => parseMethod(text, { model: loadModelArgument }))),
+    methods: await Promise.all(
+      (flags.with ?? []).map((text) => parseMethod(text, { model: loadModelArgument, rounds: readRounds })),
+    ),
   })
 }
 

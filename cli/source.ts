@@ -7,6 +7,7 @@ import type { Machine } from '../hardware/machine.ts'
 import type { Architecture } from '../model/architecture.ts'
 import { loadModel, modelName, modelNames } from '../model/catalog.ts'
 import { loadConfig } from '../model/import/read.ts'
+import type { MeasuredRound } from '../simulate/speculation/rate.ts'
 import { FileError, fileReason, UsageError } from './errors.ts'
 import { localPath } from './local.ts'
 
@@ -105,6 +106,14 @@ async function readJson(path: string): Promise<unknown> {
 
 /** A trace of some million tokens; a longer string Node cannot hold. */
 const largestTrace = 400 * 2 ** 20
+
+/** The measured rounds of a file of JSON Lines. Throws FileError that names the line. */
+export async function readRounds(path: string): Promise<readonly MeasuredRound[]> {
+  const { parseLines } = await import('../simulate/speculation/lines.ts')
+  const { roundsOf } = await import('../simulate/speculation/rounds.ts')
+  const content = readLines(path)
+  return inFile(() => roundsOf(parseLines(content)), `${path}: `)
+}
 
 /** The text of a file of JSON Lines. Throws UsageError where there is none. */
 export function readLines(path: string): string {

@@ -1,8 +1,7 @@
 // BiLD: a small model writes, a large one checks and takes over where the small one is unsure.
-
 import type { BildRates } from '../bild/renewal.ts'
+import { type TaskName, taskNames, textsOfTask } from '../bild/tasks.ts'
 import type { Method, Values } from '../method.ts'
-import { checkProbability } from '../speculation/acceptance.ts'
 import { pairWarnings } from '../speculation/vocabulary.ts'
 import { bild as rounds } from '../strategies/bild.ts'
 import { deployedBeside } from './draft.ts'
@@ -13,40 +12,69 @@ export const bild: Method = {
   source: 'BiLD, arXiv 2302.07863',
   options: [
     { name: 'small', means: 'the small model: a preset, a config.json, or its folder', kind: 'model' },
-    { name: 'unsure', means: 'probability that a small step falls back to the target', least: 0, most: 1 },
-    { name: 'rejected', means: "probability that a small model's token makes the target roll back", least: 0, most: 1 },
     {
-      name: 'window',
-      means: 'most tokens that the small model writes in a row',
-      least: 1,
-      most: 1000,
-      whole: true,
-      default: 10,
+      name: 'fallback',
+      means: 'confidence below which the target takes over, as on a text of `task`',
+      optional: true,
+      least: 0,
+      most: 1,
     },
+    {
+      name: 'rollback',
+      means: 'nats from which a token is taken back, as on a text of `task`',
+      optional: true,
+      least: 0,
+    },
+    { name: 'task', means: 'the texts that both thresholds are asked on', choices: taskNames, optional: true },
+    {
+      name: 'aligned',
+      means: 'yes: the small model was trained on what the large one writes',
+      choices: ['no', 'yes'],
+      optional: true,
+    },
+    {
+      name: 'unsure',
+      means: 'in place of thresholds: probability that a small step falls back',
+      optional: true,
+      least: 0,
+      most: 1,
+    },
+    { name: 'rejected', means: 'and that a small token is rolled back', optional: true, least: 0, most: 1 },
+    { name: 'window', means: 'most small tokens in a row', least: 1, most: 1000, whole: true, default: 10 },
     { name: 'weights', means: "storage of the small model's weights: int4", kind: 'text', optional: true },
     { name: 'kv', means: "storage of the small model's cache: fp8", kind: 'text', optional: true },
-    {
-      name: 'tp',
-      means: "devices that the small model is cut over; left out: the target's",
-      optional: true,
-      least: 1,
-      whole: true,
-    },
+    { name: 'tp', means: "devices of the small model; left out: the target's", optional: true, least: 1, whole: true },
   ],
   apply: (options) => options,
   strategy: (context, values, loaded) => {
     const model = loaded.models.small
     if (!model) throw new RangeError(`with bild: expected small=MODEL, a model that was loaded, got ${values.small}`)
     const small = deployedBeside(context, model, values, 'bild')
-    const warnings = pairWarnings(model, context.target.architecture)
-    return { strategy: rounds({ rates: ratesOf(values), small: () => small }), values, warnings }
+    const { rates, warnings } = ratesOf(values)
+    const strategy = rounds({ rates, small: () => small })
+    const { unsure, rejected } = rates
+    return {
+      strategy,
+      values: { ...values, unsure, rejected },
+      warnings: [...pairWarnings(model, context.target.architecture), ...warnings],
+    }
   },
 }
 
-function ratesOf(values: Values): BildRates {
-  const unsure = Number(values.unsure)
-  const rejected = Number(values.rejected)
-  checkProbability('unsure', unsure)
-  checkProbability('rejected', rejected)
-  return { unsure, rejected, window: Number(values.window) }
+/** The rates that were given, or those that the thresholds make on the texts of a task. Throws RangeError. */
+function ratesOf(values: Values): { readonly rates: BildRates; readonly warnings: readonly string[] } {
+  const window = Number(values.window)
+  const thresholds = ['fallback', 'rollback', 'task', 'aligned'].filter((name) => values[name] !== undefined)
+  const given = ['unsure', 'rejected'].filter((name) => values[name] !== undefined)
+  if (given.length === 2 && thresholds.length === 0) {
+    return { rates: { unsure: Number(values.unsure), rejected: Number(values.rejected), window }, warnings: [] }
+  }
+  if (given.length > 0 || values.task === undefined) {
+    const got = [...given, ...thresholds].join(', ') || 'none'
+    throw new RangeError(`with bild: expected unsure and rejected, or a task with fallback and rollback, got ${got}`)
+  }
+  const { fallback = 0.6, rollback = 5 } = values
+  const task = textsOfTask(values.task as TaskName, values.aligned === 'yes')
+  const asked = { fallback: Number(fallback), rollback: Number(rollback), window }
+  return { rates: task.rates(asked), warnings: [`bild: rates of ${task.title}`, ...task.warnings(asked)] }
 }

@@ -33,7 +33,7 @@ const cases: [code: 1 | 2, args: string[], message: RegExp][] = [
   [2, ['predict', 'absent/config.json', ...on], /absent\/config\.json: no such file/],
   [2, ['predict', './nothing', ...on], /no config\.json in this folder/],
   [2, predict('--bath', '2'), /unknown option '--bath' \(Did you mean --batch\?\)/],
-  [2, predict('--seed', '1'), /unknown option '--seed'; --help lists/],
+  [2, predict('--colour', '1'), /unknown option '--colour'; --help lists/],
   [2, predict('--batch'), /option '--batch <n>' argument missing/],
   [2, predict('--batch', '-1'), /--batch: expected a whole number from 1.*got -1/],
   [2, predict('--context', '1e10'), /context: expected a whole number/],
