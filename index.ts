@@ -61,6 +61,13 @@ export {
   type Scheme,
 } from './model/tensor/scheme.ts'
 export { type KvSource, type LayerSource, layerInMemory } from './model/tensor/source.ts'
+export { type Assign, assign } from './model/tensor/squeezed/assign.ts'
+export { budgetFormula } from './model/tensor/squeezed/bytes.ts'
+export { type Clustering, type ClusteringOptions, cosineClusters } from './model/tensor/squeezed/cosine-clusters.ts'
+export { clusterSoftmax, importance } from './model/tensor/squeezed/importance.ts'
+export { mergeParts, splitAttention } from './model/tensor/squeezed/split-attention.ts'
+export { type Squeezed, type SqueezeOptions, squeeze } from './model/tensor/squeezed/squeeze.ts'
+export { selectionTotals } from './model/tensor/squeezed/totals.ts'
 export { type SyntheticOptions, structures, synthetic } from './model/tensor/synthetic.ts'
 export { type Shape as TensorShape, type Tensor, tensor } from './model/tensor/tensor.ts'
 export {

@@ -4,7 +4,9 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import {
+  assign,
   calibrate,
+  cosineClusters,
   kvMethod,
   loadMachine,
   loadModel,
@@ -68,6 +70,29 @@ function million() {
   return median(times)
 }
 
+/** Key-centroid distances a second on one core: of the loop that assigns, and of k-means as a whole. */
+async function clusterRates() {
+  const [keys, clusters, dim] = [8192, 409, 128]
+  const points = Float32Array.from({ length: keys * dim }, () => Math.random() - 0.5)
+  const centroids = Float64Array.from(points.subarray(0, clusters * dim))
+  const [labels, distances] = [new Int32Array(keys), new Float64Array(keys)]
+  const rates = [[], []]
+  for (let round = 0; round < 9; round++) {
+    let begin = performance.now()
+    assign(points, centroids, dim, labels, distances)
+    rates[0].push((keys * clusters * 1000) / (performance.now() - begin))
+    begin = performance.now()
+    const { iterations } = await cosineClusters(points, dim, clusters, {
+      random: Math.random,
+      iterations: 8,
+      tolerance: 0,
+    })
+    // Choosing the seeds takes each point's distance to each seed once.
+    rates[1].push(((iterations + 1) * keys * clusters * 1000) / (performance.now() - begin))
+  }
+  return rates.map(median)
+}
+
 const [empty, cold] = paired(['-e', ''], [program, 'predict', 'llama-3.1-70b', '--on', 'h100-sxm', '--json'])
 console.log(
   `cold predict --json   ${(cold * 1e3).toFixed(0)} ms, ${(cold / empty).toFixed(2)} times node -e '' (${(empty * 1e3).toFixed(0)} ms)`,
@@ -93,6 +118,11 @@ for (const part of ['key', 'value']) {
     `quantize ${part.padEnd(12)} ${rates.join(', ')} million elements a second (kvquant, 4, 3, 2 bits, 1 % outliers)`,
   )
 }
+
+const [assigning, clustering] = await clusterRates()
+console.log(
+  `k-means               ${(assigning / 1e6).toFixed(1)} million key-centroid distances a second (d = 128, one core), ${(clustering / 1e6).toFixed(1)} with seeds and means`,
+)
 
 // With a folder of measurements: all files but serving's, some 52,000 rows.
 const folder = process.argv[2]

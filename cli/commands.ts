@@ -29,6 +29,10 @@ export const commands: Readonly<Record<string, Row>> = {
     summary: 'keys and values quantized: bits, error, savings',
     load: () => import('./commands/quantize.ts'),
   },
+  cluster: {
+    summary: 'Squeezed Attention on the tensors of a cache',
+    load: () => import('./commands/cluster.ts'),
+  },
   reproduce: { summary: "a paper's published numbers beside ours", load: () => import('./commands/reproduce.ts') },
 }
 

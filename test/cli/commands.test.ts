@@ -17,7 +17,7 @@ function expectNarrow(text: string): void {
 }
 
 describe('help', () => {
-  it.each(['memwall', 'predict', 'compare', 'list', 'show', 'accuracy', 'quantize', 'reproduce'])(
+  it.each(['memwall', 'predict', 'compare', 'list', 'show', 'accuracy', 'quantize', 'cluster', 'reproduce'])(
     'of %s',
     async (name) => {
       const text = await run(...(name === 'memwall' ? [] : [name]), '--help')
