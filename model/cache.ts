@@ -2,7 +2,7 @@
 // token regions. What a row *is* (heads, a latent, an index key) belongs to the layer, not to the cache.
 import { codeBytes, type Format, scaleBytes } from './format.ts'
 import type { Operator } from './operator.ts'
-import type { Sequences } from './workload.ts'
+import type { Segment, Sequences } from './workload.ts'
 import { pastTokens } from './workload.ts'
 
 export const rowKinds = ['heads', 'latent', 'index'] as const
@@ -232,21 +232,11 @@ function maskedRegions(group: Sequences, causal: boolean, mask: Mask, wide?: Wid
     const end = position + s.tokens
     const begin = Math.max(position, oldest)
     position = end
-    for (const piece of pieces(begin, end, past, wide)) {
-      regions.push({
-        begin: piece.begin,
-        end: piece.end,
-        copies: s.copies,
-        sharers: s.sharers,
-        fixed: s.fixed === true,
-        exempt: piece.wide,
-        fresh: false,
-        wide: piece.wide,
-        gathered: false,
-        read: piece.end - piece.begin,
-        attended: seen(piece.begin, piece.end, past, query, mask) / query,
-      })
-    }
+    if (begin >= end) continue
+    if (wide) {
+      for (const p of pieces(begin, end, past, wide))
+        regions.push(pastRegion(p.begin, p.end, s, past, query, mask, p.wide))
+    } else regions.push(pastRegion(begin, end, s, past, query, mask, false))
   }
   regions.push({
     begin: past,
@@ -262,6 +252,30 @@ function maskedRegions(group: Sequences, causal: boolean, mask: Mask, wide?: Wid
     attended: (causal ? seen(past, past + query, past, query, mask) : seenBothWays(query, mask)) / query,
   })
   return regions
+}
+
+function pastRegion(
+  begin: number,
+  end: number,
+  s: Segment,
+  past: number,
+  query: number,
+  mask: Mask,
+  wide: boolean,
+): Region {
+  return {
+    begin,
+    end,
+    copies: s.copies,
+    sharers: s.sharers,
+    fixed: s.fixed === true,
+    exempt: wide,
+    fresh: false,
+    wide,
+    gathered: false,
+    read: end - begin,
+    attended: seen(begin, end, past, query, mask) / query,
+  }
 }
 
 interface Piece {

@@ -41,6 +41,10 @@ export function heldRows(
   let rows = 0
   let whole = 0
   const hold = (begin: number, end: number, copies: number) => {
+    if (!wide) {
+      rows += copies * Math.max(0, end - Math.max(begin, oldest))
+      return
+    }
     for (const p of pieces(Math.max(begin, oldest), end, tokens, wide)) {
       rows += copies * (p.end - p.begin)
       if (p.wide) whole += copies * (p.end - p.begin)

@@ -14,7 +14,7 @@ import { decode, tokens as newTokens, prefill } from '../model/workload.ts'
 import { type Estimate, estimate, type Row } from './estimate.ts'
 import type { MadeStrategy, Values } from './method.ts'
 import { deployBeside, type Query, type Resolved, resolve, strategist } from './query.ts'
-import { autoregressive, type Round, type Strategy } from './round.ts'
+import { autoregressive, type Round, type Step, type Strategy } from './round.ts'
 
 export interface OperatorAnswer {
   readonly name: string
@@ -199,7 +199,10 @@ function answer(r: Resolved): Prediction {
     limit: e.limit,
     arithmetic: { unit: activations.unit, peak: rate, ridge: rate / machine.memory.bandwidth },
     memory,
-    operators: merged(e.rows.map((row) => operatorAnswer(row, profile.constants?.interval))),
+    operators: merged(
+      e.rows.map((row) => operatorAnswer(row, profile.constants?.interval)),
+      round.steps,
+    ),
     total: generation === undefined ? null : { bound_s: generation.bound, expected_s: generation.expected },
     preparation: prepared(r),
     baseline: null,
@@ -274,7 +277,8 @@ function throughput({ phase, batch, workload }: Resolved, round: Round, e: Estim
 }
 
 /** Rows of passes that are alike but for their sizes (checks of several lengths) are one row. */
-function merged(rows: readonly OperatorAnswer[]): OperatorAnswer[] {
+function merged(rows: OperatorAnswer[], steps: readonly Step[]): OperatorAnswer[] {
+  if (new Set(steps.map((s) => s.name)).size === steps.length) return rows
   const byName = new Map<string, OperatorAnswer>()
   for (const row of rows) {
     const key = `${row.step}|${row.name}|${row.layers}`

@@ -91,15 +91,12 @@ export function attention(a: Attention, c: Context): void {
   const selections = layerSelections(a.causal, a.reach, deployment)
   const { wide } = deployment.store
   const sizes = { heads, kvHeads, headDim: a.headDim, valueDim, width: streamBytes(c) }
-  const seen = c.groups.map((group) =>
-    a.source
-      ? { group, regions: sourceRegions(group) }
-      : {
-          group,
-          regions: regionsOf(group, a.causal, selections, a.causal ? wide : undefined),
-          kernels: a.causal ? choices({ ...sizes, group }, selections, wide) : [],
-        },
-  )
+  const chooses = a.causal && selections.some((s) => s.choose)
+  const seen = c.groups.map((group): Seen => {
+    if (a.source) return { group, regions: sourceRegions(group) }
+    const regions = regionsOf(group, a.causal, selections, a.causal ? wide : undefined)
+    return chooses ? { group, regions, kernels: choices({ ...sizes, group }, selections, wide) } : { group, regions }
+  })
   const elements = { key: kvHeads * a.headDim, value: kvHeads * valueDim, shared: 0 }
   const turned = a.source || !deployment.store.unrotated ? 0 : kvHeads * a.rotary
   attend(c, a.name, { ...sizes, causal: a.causal, row, elements, seen, turned })
@@ -238,22 +235,27 @@ function cacheStreams(c: Context, row: Row, stored: StoredRow, elements: number,
   const { store } = c.deployment
   const { codec } = store.format
   const streams: Stream[] = []
-  const rows = (n: number, extra: number, more?: Partial<Stream>) =>
+  const rows = (n: number, extra: number, run?: number) => {
+    const bytes = n * stored.bytes + extra
+    const metadata = n * stored.metadata + extra
+    const plain: Stream = { owner: 'kv', way: 'read', bytes, metadata }
+    if (stored.codes === 0 && run === undefined) {
+      streams.push(plain)
+      return
+    }
     streams.push({
-      owner: 'kv',
-      way: 'read',
-      bytes: n * stored.bytes + extra,
-      metadata: n * stored.metadata + extra,
+      ...plain,
+      ...(run !== undefined && { run }),
       ...(stored.codes > 0 && { codec, codes: n * stored.codes }),
       ...(stored.scattered > 0 && { scattered: n * stored.scattered }),
-      ...more,
     })
+  }
   const { coded, gathered, wide } = cached
   const tables = coded + gathered > 0 ? (store.tables?.(row) ?? 0) : 0
   if (coded > 0 || gathered + wide === 0) rows(coded, tables)
   if (gathered > 0) {
     const vectors = row.vectors.reduce((sum, v) => sum + v.count, 0)
-    rows(gathered, coded > 0 ? 0 : tables, { run: stored.bytes / vectors })
+    rows(gathered, coded > 0 ? 0 : tables, stored.bytes / vectors)
   }
   if (wide > 0) streams.push({ owner: 'kv', way: 'read', bytes: wide * elements * streamBytes(c), metadata: 0 })
   return streams

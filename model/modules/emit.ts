@@ -2,7 +2,7 @@
 // each of them fills the ledger.
 import type { Role } from '../architecture.ts'
 import type { Deployment } from '../deployment.ts'
-import { codeBytes, scaleBytes, type Unit } from '../format.ts'
+import { codeBytes, type Format, scaleBytes, type Unit } from '../format.ts'
 import type { Operator, Shape, Stream } from '../operator.ts'
 import type { Sequences } from '../workload.ts'
 
@@ -70,6 +70,12 @@ interface Product {
 /** Roles that narrow arithmetic leaves alone: their products run in 16 bits. */
 const keepsItsFormat: ReadonlySet<Role> = new Set(['embedding', 'head', 'router'])
 
+/** Weights in codes: how many there are to unpack, and outliers to add. */
+function coded(weights: Stream, { codec, outliers }: Format, codes: number): Stream {
+  const unpacked = { ...weights, codec, codes }
+  return outliers === undefined ? unpacked : { ...unpacked, scattered: codes * outliers }
+}
+
 /** A product with stored weights. */
 export function product(c: Context, name: string, p: Product): void {
   const { deployment } = c
@@ -81,15 +87,10 @@ export function product(c: Context, name: string, p: Product): void {
   const products = p.products ?? m * matrices
   const metadata = matrices * scaleBytes(f, n, k)
   const codes = matrices * n * k
+  const bytes = codeBytes(f, codes) + metadata + (bias * deployment.weights.norm.bits) / 8
+  const weights: Stream = { owner: 'weights', way: 'read', bytes, metadata }
   const streams: Stream[] = [
-    {
-      owner: 'weights',
-      way: 'read',
-      bytes: codeBytes(f, codes) + metadata + (bias * deployment.weights.norm.bits) / 8,
-      metadata,
-      ...(f.codec !== 'none' && { codec: f.codec, codes }),
-      ...(f.outliers !== undefined && { scattered: codes * f.outliers }),
-    },
+    f.codec === 'none' ? weights : coded(weights, f, codes),
     activationStream('read', ((p.input ?? products * k) * operand.bits) / 8),
     activationStream('write', ((p.output ?? products * n) * deployment.stream.bits) / 8),
   ]
