@@ -65,5 +65,7 @@ export const sparseDraft: Method = {
 function shortened(target: Deployment, kind: BudgetKind, budget: number, format: Format | undefined): Deployment {
   const weights = { ...target.weights }
   if (format) for (const role of linear) weights[role] = format
-  return { ...target, weights, selections: [...target.selections, budgetSelection(kind, budget)] }
+  // What else chooses among the whole past is for the target: the draft has a choice of its own.
+  const masks = target.selections.filter((s) => !s.choose)
+  return { ...target, weights, selections: [...masks, budgetSelection(kind, budget)] }
 }

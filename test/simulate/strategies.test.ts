@@ -377,6 +377,11 @@ describe('sparse drafts', () => {
       /is the whole context/,
     )
   })
+  it('leave choosing among the whole past to the target', async () => {
+    const p = await ask({ context: 65536 }, 'squeezed:sparsity=0.9', 'sparse-draft:alpha=0.8,gamma=2,budget=512')
+    expect(stepOf(p, 'draft').some((o) => o.name.includes('lookup'))).toBe(false)
+    expect(stepOf(p, 'verify').some((o) => o.name.includes('lookup'))).toBe(true)
+  })
   it('draft from the target’s own store', async () => {
     const p = await ask({ context: 32768 }, 'kvquant:bits=4,outliers=0', 'sparse-draft:alpha=0.8,gamma=2,budget=512')
     expect(sum(stepOf(p, 'draft'), (o) => o.bytes.kv_read)).toBeLessThan(2 * 512 * 32 * 2 * 8 * 128 * 0.55)
