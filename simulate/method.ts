@@ -59,6 +59,7 @@ export interface Loaders {
 /** What a strategy is made for. */
 export interface StrategyContext {
   readonly target: Deployment
+  /** A step that generates: the query's own, or of a prefill the first behind it. */
   readonly workload: Workload
   /** A deployment on the same machine, in formats that it has. */
   deploy(architecture: Architecture, options: DeploymentOptions): Deployment

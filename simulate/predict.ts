@@ -10,7 +10,7 @@ import type { Unit } from '../model/format.ts'
 import { besideMemory, memory as memoryOf } from '../model/memory.ts'
 import { addBytes, type Bytes, noBytes, operatorBytes, type Shape } from '../model/operator.ts'
 import { formatLabel } from '../model/quantity.ts'
-import { decode, tokens as newTokens, prefill } from '../model/workload.ts'
+import { decode, tokens as newTokens, prefill, type Workload } from '../model/workload.ts'
 import { type Estimate, estimate, type Row } from './estimate.ts'
 import type { MadeStrategy, Values } from './method.ts'
 import { deployBeside, type Query, type Resolved, resolve, strategist } from './query.ts'
@@ -248,11 +248,17 @@ function strategyOf(r: Resolved, profile: Profile): MadeStrategy {
   const warnings: string[] = []
   const made = by.strategy({
     target: r.deployment,
-    workload: r.workload,
+    workload: generating(r),
     deploy: (architecture, options) => deployBeside(r.query, architecture, options, warnings),
     seconds: (round) => estimate(round.steps, profile).expected,
   })
   return { ...made, warnings: [...warnings, ...made.warnings] }
+}
+
+/** The step that rounds are chosen for. */
+function generating({ query, phase, workload, batch, context, past, source, document }: Resolved): Workload {
+  if (phase !== 'prefill') return workload
+  return decode(batch, context + past, query.architecture.kind === 'encoder-decoder' ? source : undefined, document)
 }
 
 /** The target, what a draft holds beside it, and the largest working set of any pass. */
