@@ -2,8 +2,10 @@
 import type { Role } from '../../model/architecture.ts'
 import type { Deployment } from '../../model/deployment.ts'
 import { format } from '../../model/format.ts'
+import { weightRoles } from '../../model/parameters.ts'
 import { hierarchicalStore } from '../../model/stores/hierarchical.ts'
 import { type Method, type Values, withStore } from '../method.ts'
+import type { Rate } from '../speculation/rate.ts'
 import { speculative } from '../strategies/speculative.ts'
 import { drafting, gammaOption, rateOptions } from './rates.ts'
 
@@ -39,8 +41,8 @@ export const quantspec: Method = {
   strategy: (context, values, loaded) => {
     const group = groupOf(values)
     const int4 = { ...format('int4'), group }
-    const roles = quantized[String(values.weights)] ?? []
-    return drafting('quantspec', context, values, loaded, (gamma, rate) => {
+    const roles = (quantized[String(values.weights)] ?? []).filter((role) => wider(context.target, role))
+    const make = (gamma: number, rate: Rate) => {
       if (gamma >= group) {
         throw new RangeError(
           `with quantspec: expected gamma below the group of ${group} tokens that can be taken back, got ${gamma}`,
@@ -62,8 +64,19 @@ export const quantspec: Method = {
         cache: 'states',
         prefills: false,
       })
-    })
+    }
+    const made = drafting('quantspec', context, values, loaded, make, group - 1)
+    const idle = made.values.gamma === 0 ? ['quantspec: nothing is drafted; what is left of it is its 8-bit cache'] : []
+    const narrow = roles.length === 0 ? [alreadyNarrow] : []
+    return { ...made, warnings: [...made.warnings, ...idle, ...narrow] }
   },
+}
+
+const alreadyNarrow = 'quantspec: what it would copy in 4 bits is kept in no more already; the draft reads it as it is'
+
+/** Whether the target keeps such weights, in more bits than the draft would. */
+function wider({ architecture, weights }: Deployment, role: Role): boolean {
+  return weightRoles(architecture).includes(role) && weights[role].bits > format('int4').bits
 }
 
 function groupOf(values: Values): number {

@@ -4,9 +4,10 @@ import type { Format } from '../../model/format.ts'
 import { parseFormat } from '../../model/quantity.ts'
 import type { Loaded, MadeStrategy, MethodOption, StrategyContext, Value, Values } from '../method.ts'
 import type { Strategy } from '../round.ts'
-import { bestGamma } from '../speculation/gain.ts'
-import { parseRate, type Rate, type RateKind, rateKinds, traceRate } from '../speculation/rate.ts'
+import { bestGamma, mostTried } from '../speculation/gain.ts'
+import { parseRate, type Rate, type RateKind, rateKinds, sameAccepted, traceRate } from '../speculation/rate.ts'
 import { contextOf } from '../strategies/groups.ts'
+import { mostRevocable } from '../strategies/speculative.ts'
 
 export const gammaOption: MethodOption = {
   name: 'gamma',
@@ -49,53 +50,47 @@ function rateOf(method: string, values: Values, loaded: Loaded): Rate {
   }
 }
 
-/** The strategy at the gamma that was given, or at the best one; gamma and both rates are echoed. */
+/**
+ * The strategy at the gamma that was given, or at the best one up to `most`; gamma and both rates are echoed.
+ */
 export function drafting(
   method: string,
   context: StrategyContext,
   values: Values,
   loaded: Loaded,
   make: (gamma: number, rate: Rate) => Strategy,
+  most = mostRevocable(context.target),
 ): MadeStrategy {
   const rate = rateOf(method, values, loaded)
   const cached = contextOf(context.workload)
   const warnings: string[] = []
   const round = (gamma: number) => make(gamma, rate)(context.target, context.workload)
   let gamma = values.gamma as number | undefined
-  if (gamma === undefined && cached === 0) gamma = 1
   if (gamma === undefined) {
     const best = bestGamma(
       (g) => {
         const r = round(g)
         return { tokens: r.tokens, seconds: context.seconds(r) }
       },
-      mostDrafted(rate, cached),
+      Math.min(mostTried, rate.most, most),
     )
     gamma = best.gamma
     warnings.push(`${method}: gamma ${gamma} was chosen, of the fewest expected seconds per token`)
     if (gamma === 0) warnings.push(`${method}: no number of drafted tokens gains anything here`)
+    if (best.capped) warnings.push(`${method}: gamma ${gamma} is the largest that could be tried`)
+    if (values.accepted !== undefined) warnings.push(sameAccepted)
   }
   if (rate.outside(cached))
     warnings.push(`${method}: no rate is given at ${cached} tokens; that of the nearest stands for it`)
-  const { alpha, accepted } = rate.at(gamma, cached)
-  const rates: Record<string, Value> = { ...values, gamma }
-  if (alpha !== undefined) rates.alpha = alpha
-  if (accepted !== undefined) rates.accepted = accepted
-  return { strategy: make(gamma, rate), values: rates, warnings }
+  return { strategy: make(gamma, rate), values: { ...values, gamma, ...echoed(rate, gamma, cached, values) }, warnings }
 }
 
-/** Gammas that are tried: as many as a trace drafted, at most 64. */
-function mostDrafted(rate: Rate, context: number): number {
-  let most = 64
-  while (most > 0) {
-    try {
-      rate.at(most, context)
-      return most
-    } catch {
-      most--
-    }
-  }
-  return 0
+/** Both rates at a gamma; where nothing is drafted, the one that was given. */
+function echoed(rate: Rate, gamma: number, cached: number, values: Values): Record<string, Value> {
+  const { alpha, accepted } = rate.at(Math.max(1, gamma), cached)
+  const rates = { ...(alpha !== undefined && { alpha }), ...(accepted !== undefined && { accepted }) }
+  if (gamma > 0) return rates
+  return Object.fromEntries(Object.entries(rates).filter(([name]) => values[name] !== undefined))
 }
 
 /** A format option's format. Throws RangeError that names the option. */

@@ -14,6 +14,10 @@ import {
 export const rateKinds = ['alpha', 'accepted'] as const
 export type RateKind = (typeof rateKinds)[number]
 
+/** What to know where a gamma is chosen by one share of accepted tokens. */
+export const sameAccepted =
+  'accepted is a share at one gamma, and was taken to be the same at all that were tried; alpha falls off with gamma'
+
 export interface Rate {
   /** How it was given, for answers to echo: `alpha 0.8`. */
   readonly label: string

@@ -55,12 +55,17 @@ export function speculative(s: Speculation): Strategy {
   }
 }
 
-/** Tokens that are taken back must not have been encoded with others. */
-function checkRollback({ store }: Deployment, gamma: number): void {
-  const room = store.wide?.last ?? 0
-  if (store.rollback === 'pointer' || room > gamma) return
+/** The largest gamma that a cache can take back: tokens must not have been encoded with others. */
+export function mostRevocable({ store }: Deployment): number {
+  if (store.rollback === 'pointer') return Number.POSITIVE_INFINITY
+  return Math.max(0, (store.wide?.last ?? 0) - 1)
+}
+
+function checkRollback(target: Deployment, gamma: number): void {
+  const most = mostRevocable(target)
+  if (gamma <= most) return
   throw new RangeError(
-    `gamma: ${store.name} encodes tokens in groups and can take back only what waits in its residual; expected gamma below ${room}, got ${gamma}`,
+    `gamma: ${target.store.name} encodes tokens in groups and can take back only what waits in its residual; expected gamma of at most ${most}, got ${gamma}`,
   )
 }
 

@@ -10,7 +10,7 @@ import {
   simulateRounds,
   simulateTexts,
 } from '../../../simulate/speculation/monte-carlo.ts'
-import { parseRate, type Rate, type RateKind, traceRate } from '../../../simulate/speculation/rate.ts'
+import { parseRate, type Rate, type RateKind, sameAccepted, traceRate } from '../../../simulate/speculation/rate.ts'
 import { agreeing } from '../../../simulate/speculation/replay.ts'
 import { areRounds, roundsOf } from '../../../simulate/speculation/rounds.ts'
 import { Command } from '../../commander.ts'
@@ -94,7 +94,8 @@ export function command() {
       const best = flags.gamma === undefined ? bestOf(guesses, steps) : undefined
       const gammas = flags.gamma ?? [best?.gamma ?? 0]
       const points = gammas.map((gamma) => pointOf(gamma, guesses, steps))
-      const warnings = [...steps.warnings, ...guesses.warnings, ...cappedWarning(best)]
+      const same = best !== undefined && flags.accepted !== undefined ? [sameAccepted] : []
+      const warnings = [...steps.warnings, ...guesses.warnings, ...cappedWarning(best), ...same]
       if (flags.plot !== undefined) {
         const { plotSpeculation } = await import('../../chart/speculation.ts')
         const drawn = flags.gamma === undefined ? around(gammas[0] ?? 0, guesses, steps) : points
