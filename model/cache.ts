@@ -105,6 +105,8 @@ export interface Selection {
   keeps?(choice: Omit<Choice, 'regions'>): number
   /** Rows that must be held for a sequence of `tokens`, at most. */
   holds(tokens: number): number
+  /** They are copies, kept apart from all others: each sequence has its own, in pages of their own. */
+  readonly apart?: true
 }
 
 /** What a choice among rows is made from: one layer's heads on one rank, and the regions before it. */

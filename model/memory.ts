@@ -59,8 +59,16 @@ export function heldRows(
   return { rows, wide: whole }
 }
 
+function pages(tokens: number): number {
+  return Math.ceil(tokens / pageTokens) * pageTokens
+}
+
+/** Every sequence with a past of its own. */
+function unshared(g: Sequences): Sequences {
+  return { ...g, past: g.past.map((s) => ({ ...s, copies: s.copies * s.sharers, sharers: 1 })) }
+}
+
 function pagedRows(g: Sequences): number {
-  const pages = (n: number) => Math.ceil(n / pageTokens) * pageTokens
   const shared = g.past.filter((s) => s.sharers > 1)
   const own = g.past.filter((s) => s.sharers === 1).reduce((sum, s) => sum + s.tokens, 0) + g.query
   return shared.reduce((sum, s) => sum + pages(s.tokens) * s.copies, pages(own) * g.sequences)
@@ -73,6 +81,8 @@ interface Kept {
   readonly holds: (tokens: number) => number
   /** Rows of an encoder's output. */
   readonly source: boolean
+  /** Copies kept apart: each sequence's own, and no more pages than they fill. */
+  readonly apart?: boolean
   /** Bytes beside the rows, of one group. */
   keeps?(g: Sequences): number
 }
@@ -84,12 +94,13 @@ function kept(m: Module, d: Deployment): Kept {
     const rows = [attentionRow(m, d)]
     if (m.source) return { rows, state: 0, holds: all, source: true }
     const selections = layerSelections(m.causal, m.reach, d)
-    return { rows, state: 0, holds: held(selections), source: false, ...choosing(m, d, selections) }
+    const apart = selections.some((s) => s.apart)
+    return { rows, state: 0, holds: held(selections), source: false, apart, ...choosing(m, d, selections) }
   }
   if (m.kind === 'latent-attention') {
     const index = indexRow(m)
     const rows = [latentRow(m), ...(index ? [index] : [])]
-    return { rows, state: 0, holds: held(d.selections), source: false }
+    return { rows, state: 0, holds: held(d.selections), source: false, apart: d.selections.some((s) => s.apart) }
   }
   if (m.kind === 'mamba2' || m.kind === 'delta-net') {
     const state = stateBytes(m, d.stream.bits / 8)
@@ -121,7 +132,7 @@ function held(selections: readonly Selection[]): (tokens: number) => number {
 function heldBy(modules: readonly Module[], d: Deployment, groups: readonly Sequences[]): Held {
   const held = { kv: 0, reserved: 0 }
   for (const m of modules) {
-    const { rows, state, holds, source, keeps } = kept(m, d)
+    const { rows, state, holds, source, apart = false, keeps } = kept(m, d)
     if (rows.length === 0 && state === 0) continue
     let coded = 0
     let whole = 0
@@ -133,9 +144,10 @@ function heldBy(modules: readonly Module[], d: Deployment, groups: readonly Sequ
       held.reserved += tables
     }
     const { wide, buffer } = d.store
-    for (const g of groups) {
+    for (const group of groups) {
+      const g = apart ? unshared(group) : group
       const needed = source ? { rows: g.sequences * (g.source ?? 0), wide: 0 } : heldRows(g, revocable(g, holds), wide)
-      const paged = source ? needed.rows : pagedRows(g)
+      const paged = source ? needed.rows : apart ? pages(needed.rows / g.sequences) * g.sequences : pagedRows(g)
       const room = buffer === undefined || source ? needed.wide : buffer * g.sequences
       const beside = statesLeft(g) * state + (keeps?.(g) ?? 0) + room * whole - needed.wide * coded
       held.kv += needed.rows * coded + beside

@@ -11,16 +11,24 @@ export function budgetSelection(kind: BudgetKind, budget: number): Selection {
     name: `${kind} ${budget}`,
     accepts: ['heads', 'latent'],
     holds: (tokens) => Math.min(tokens, budget),
+    apart: true,
     thin: (regions) => {
-      const past = regions.reduce((n, r) => n + (r.fresh ? 0 : r.read), 0)
-      if (past <= budget) return [...regions]
-      const keep = budget / past
-      // Its own copy for each sequence: what is kept differs.
-      return regions.map((r): Region => (r.fresh ? r : { ...own(r), read: r.read * keep, attended: r.attended * keep }))
+      const past = rows(regions, (r) => !r.fresh)
+      if (past <= budget) return regions.map((r) => (r.fresh ? r : own(r)))
+      // Sinks and residuals first, of the others what is left.
+      const exempt = rows(regions, (r) => !r.fresh && r.exempt)
+      const first = Math.min(exempt, budget)
+      const keep = (r: Region) => (r.exempt ? first / exempt : (budget - first) / (past - exempt))
+      return regions.map((r) => (r.fresh ? r : { ...own(r), read: r.read * keep(r), attended: r.attended * keep(r) }))
     },
   }
 }
 
+function rows(regions: readonly Region[], of: (r: Region) => boolean): number {
+  return regions.reduce((n, r) => n + (of(r) ? r.read : 0), 0)
+}
+
+/** Its own copy for each sequence: what is kept differs. */
 function own(r: Region): Region {
   return { ...r, copies: r.copies * r.sharers, sharers: 1 }
 }
