@@ -4,6 +4,8 @@ import type { Answer } from '../answer.ts'
 import { UsageError } from '../errors.ts'
 import { table } from '../table.ts'
 
+const kinds = { model: 'a model', rounds: 'a file', text: 'text' } as const satisfies Record<string, string>
+
 function methodRow({ name, means, source, options }: Method) {
   return {
     name,
@@ -13,7 +15,7 @@ function methodRow({ name, means, source, options }: Method) {
       name: o.name,
       means: o.means,
       default: o.default ?? null,
-      values: o.choices ? o.choices.join(', ') : rangeOf(o),
+      values: o.choices ? o.choices.join(', ') : o.kind ? kinds[o.kind] : rangeOf(o),
     })),
   }
 }
@@ -76,5 +78,5 @@ export async function methodAnswer(name: string): Promise<Answer> {
 }
 
 function usage({ name, options }: MethodRow): string {
-  return options.length === 0 ? name : `${name}:${options.map((o) => `${o.name}=N`).join(',')}`
+  return options.length === 0 ? name : `${name}:${options.map((o) => `${o.name}=…`).join(',')}`
 }

@@ -1,10 +1,11 @@
 // BiLD: a small model writes, a large one checks and takes over where the small one is unsure.
+import { releasedThresholds } from '../bild/algorithm.ts'
 import type { BildRates } from '../bild/renewal.ts'
 import { type TaskName, taskNames, textsOfTask } from '../bild/tasks.ts'
 import type { Method, Values } from '../method.ts'
 import { pairWarnings } from '../speculation/vocabulary.ts'
 import { bild as rounds } from '../strategies/bild.ts'
-import { deployedBeside } from './draft.ts'
+import { cutWarnings, deployedBeside } from './draft.ts'
 
 export const bild: Method = {
   name: 'bild',
@@ -50,31 +51,43 @@ export const bild: Method = {
     const model = loaded.models.small
     if (!model) throw new RangeError(`with bild: expected small=MODEL, a model that was loaded, got ${values.small}`)
     const small = deployedBeside(context, model, values, 'bild')
-    const { rates, warnings } = ratesOf(values)
+    const { rates, thresholds, warnings } = ratesOf(values)
     const strategy = rounds({ rates, small: () => small })
     const { unsure, rejected } = rates
+    const { target } = context
     return {
       strategy,
-      values: { ...values, unsure, rejected },
-      warnings: [...pairWarnings(model, context.target.architecture), ...warnings],
+      values: { ...values, ...thresholds, unsure, rejected },
+      warnings: [...pairWarnings(model, target.architecture), ...cutWarnings(target, model, 'bild'), ...warnings],
     }
   },
 }
 
+interface Asked {
+  readonly rates: BildRates
+  /** What the rates follow from, for answers to echo; none where rates were given. */
+  readonly thresholds: Values
+  readonly warnings: readonly string[]
+}
+
 /** The rates that were given, or those that the thresholds make on the texts of a task. Throws RangeError. */
-function ratesOf(values: Values): { readonly rates: BildRates; readonly warnings: readonly string[] } {
+function ratesOf(values: Values): Asked {
   const window = Number(values.window)
   const thresholds = ['fallback', 'rollback', 'task', 'aligned'].filter((name) => values[name] !== undefined)
   const given = ['unsure', 'rejected'].filter((name) => values[name] !== undefined)
   if (given.length === 2 && thresholds.length === 0) {
-    return { rates: { unsure: Number(values.unsure), rejected: Number(values.rejected), window }, warnings: [] }
+    const rates = { unsure: Number(values.unsure), rejected: Number(values.rejected), window }
+    return { rates, thresholds: {}, warnings: [] }
   }
   if (given.length > 0 || values.task === undefined) {
     const got = [...given, ...thresholds].join(', ') || 'none'
     throw new RangeError(`with bild: expected unsure and rejected, or a task with fallback and rollback, got ${got}`)
   }
-  const { fallback = 0.6, rollback = 5 } = values
-  const task = textsOfTask(values.task as TaskName, values.aligned === 'yes')
-  const asked = { fallback: Number(fallback), rollback: Number(rollback), window }
-  return { rates: task.rates(asked), warnings: [`bild: rates of ${task.title}`, ...task.warnings(asked)] }
+  const { aligned = 'no' } = values
+  const fallback = Number(values.fallback ?? releasedThresholds.fallback)
+  const rollback = Number(values.rollback ?? releasedThresholds.rollback)
+  const task = textsOfTask(values.task as TaskName, aligned === 'yes')
+  const asked = { fallback, rollback, window }
+  const warnings = [`bild: rates of ${task.title}`, ...task.warnings(asked)]
+  return { rates: task.rates(asked), thresholds: { fallback, rollback, aligned }, warnings }
 }

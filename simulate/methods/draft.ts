@@ -29,12 +29,22 @@ export const draft: Method = {
     const model = loaded.models.model
     if (!model) throw new RangeError(`with draft: expected model=MODEL, a model that was loaded, got ${values.model}`)
     const small = deployedBeside(context, model, values, 'draft')
-    const warnings = pairWarnings(model, context.target.architecture)
+    const warnings = [
+      ...pairWarnings(model, context.target.architecture),
+      ...cutWarnings(context.target, model, 'draft'),
+    ]
     const made = drafting('draft', context, values, loaded, (gamma, rate) =>
       speculative({ gamma, rate, draft: () => small, cache: 'rows', prefills: true }),
     )
     return { ...made, warnings: [...warnings, ...made.warnings] }
   },
+}
+
+/** A second model is cut by `tp` alone. */
+export function cutWarnings({ parallel }: Deployment, model: Architecture, method: string): string[] {
+  const others = [parallel.pipeline > 1 ? '--pp' : '', parallel.expert > 1 ? '--ep' : ''].filter((flag) => flag !== '')
+  if (others.length === 0) return []
+  return [`${method}: ${model.name} is cut by its tp alone, ${others.join(' and ')} are the target's`]
 }
 
 /** A second model on the target's devices, as its options say. Throws RangeError where the two cannot go together. */

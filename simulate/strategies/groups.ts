@@ -37,8 +37,12 @@ export function checking(g: Sequences, query: number): Sequences {
   return query > 1 ? { ...g, query, logits, revocable: true } : { ...g, query, logits }
 }
 
-/** Roles whose weights a second deployment keeps for itself: all of another model, else those kept in another format. */
+/**
+ * Roles whose weights a second deployment keeps for itself: all of another model or of one that is cut otherwise, else
+ * those kept in another format.
+ */
 export function ownRoles(second: Deployment, first: Deployment): Role[] {
-  if (second.architecture.name !== first.architecture.name) return [...roles]
+  const cut = (['tensor', 'pipeline', 'expert'] as const).some((way) => second.parallel[way] !== first.parallel[way])
+  if (cut || second.architecture.name !== first.architecture.name) return [...roles]
   return roles.filter((role) => !sameFormat(second.weights[role] as Format, first.weights[role] as Format))
 }

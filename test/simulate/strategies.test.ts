@@ -129,6 +129,41 @@ describe('a draft model', () => {
   ])('refuses %s', async (text, message) => {
     await expect(ask({}, text)).rejects.toThrow(message)
   })
+  it('keeps its own copy of the same weights where it is cut otherwise', async () => {
+    const two = { deployment: { parallel: { tensor: 2 } } }
+    const same = await ask(two, 'draft:model=llama-3.1-8b,alpha=0.9,gamma=2')
+    const whole = await ask(two, 'draft:model=llama-3.1-8b,alpha=0.9,gamma=2,tp=1')
+    expect(whole.memory.weights).toBe(same.memory.weights + (await ask({})).memory.weights)
+    const staged = await ask({ deployment: { parallel: { pipeline: 2 } } }, `${draft},alpha=0.9,gamma=2`)
+    expect(staged.warnings.join()).toMatch(/llama-3.2-1b is cut by its tp alone, --pp/)
+  })
+  it('is chosen in a prefill for the tokens that follow it', async () => {
+    const decoding = await ask({ newTokens: 50 }, `${draft},alpha=2k:0.9/8k:0.7`)
+    const prompt = await ask({ newTokens: 50, phase: 'prefill' }, `${draft},alpha=2k:0.9/8k:0.7`)
+    expect(prompt.methods).toEqual(decoding.methods)
+    expect(prompt.total).toEqual(decoding.total)
+    expect(prompt.warnings.join()).not.toMatch(/no rate is given/)
+    const share = await ask({ phase: 'prefill' }, 'sparse-draft:alpha=0.8,gamma=2,budget=0.25')
+    expect(share.memory.kv).toBe(1.25 * (await ask({ phase: 'prefill' })).memory.kv)
+  })
+  it('echoes a rate as a number where nothing is drafted', async () => {
+    expect((await ask({}, `${draft},alpha=.9,gamma=0`)).methods[0]?.options).toMatchObject({ alpha: 0.9, gamma: 0 })
+    expect((await ask({}, `${draft},accepted=0.9,gamma=0`)).methods[0]?.options).not.toHaveProperty('alpha')
+  })
+  it('says what a share of accepted tokens leaves open where gamma is chosen', async () => {
+    const p = await ask({}, `${draft},accepted=0.9`)
+    expect(p.warnings.join()).toMatch(/share at one gamma/)
+    expect((await ask({}, `${draft},accepted=0.9,gamma=4`)).warnings.join()).not.toMatch(/share at one gamma/)
+    const certain = await ask({}, `${draft},alpha=1`)
+    expect(certain.methods[0]?.options.gamma).toBe(64)
+    expect(certain.warnings.join()).toMatch(/gamma 64 is the largest that could be tried/)
+  })
+  it('is chosen among what the cache can take back', async () => {
+    const p = await ask({}, `${draft},alpha=0.99`, 'kivi:group=4,residual=4')
+    expect(p.methods[0]?.options.gamma).toBe(3)
+    const groups = await ask({}, 'quantspec:alpha=0.99,group=4')
+    expect(groups.methods[0]?.options.gamma).toBeLessThanOrEqual(3)
+  })
   it('takes gamma 1 and 1000', async () => {
     expect((await ask({}, `${draft},alpha=0.5,gamma=1`)).tokens_per_round).toBe(1.5)
     const long = await ask({}, `${draft},alpha=0.5,gamma=1000`)
@@ -358,6 +393,18 @@ describe('QuantSpec', () => {
     expect(write('verify')?.kv_written).toBeCloseTo(32 * (5 * 16384 + 3 * 8192), 6)
     expect(write('verify')?.kv_read).toBeCloseTo(32 * 3 * 16384, 6)
   })
+  it('copies no weights that are narrow already', async () => {
+    const oss = { architecture: await loadModel('gpt-oss-20b') }
+    const p = await ask(oss, 'quantspec:gamma=4,accepted=0.9')
+    expect(p.memory.weights).toBe((await ask(oss)).memory.weights)
+    expect(p.warnings.join()).toMatch(/kept in no more already/)
+    expect((await ask(oss, 'quantspec:gamma=4,accepted=0.9,weights=all')).memory.weights).toBeGreaterThan(
+      p.memory.weights,
+    )
+  })
+  it('is an 8-bit cache where nothing is drafted, and says so', async () => {
+    expect((await ask({}, 'quantspec:gamma=0,accepted=0.9')).warnings.join()).toMatch(/what is left of it is its 8-bit/)
+  })
   it('refuses more than it could take back', async () => {
     await expect(ask({}, 'quantspec:gamma=128,accepted=0.9')).rejects.toThrow(/gamma below the group of 128/)
   })
@@ -381,6 +428,22 @@ describe('sparse drafts', () => {
     const p = await ask({ context: 65536 }, 'squeezed:sparsity=0.9', 'sparse-draft:alpha=0.8,gamma=2,budget=512')
     expect(stepOf(p, 'draft').some((o) => o.name.includes('lookup'))).toBe(false)
     expect(stepOf(p, 'verify').some((o) => o.name.includes('lookup'))).toBe(true)
+  })
+  it('hold their rows for each sequence of a shared document, in pages of their own', async () => {
+    const row = 32 * 2 * 8 * 128 * 2
+    const query = { context: 32768, batch: 16, shared: 32768 }
+    const p = await ask(query, 'sparse-draft:alpha=0.8,gamma=3,budget=512')
+    const plain = await ask(query)
+    // What the check holds more of the target, and the draft's copies.
+    expect(p.memory.kv - plain.memory.kv).toBe(16 * row * (3 + 512 + 3))
+    expect(p.memory.reserved - plain.memory.reserved).toBe(16 * row * 528)
+    expect(sum(stepOf(p, 'draft'), (o) => o.bytes.kv_read)).toBeCloseTo(3 * 16 * 512 * row, -2)
+  })
+  it('read a residual as it is kept', async () => {
+    const p = await ask({ context: 32768 }, 'kivi:bits=2', 'sparse-draft:alpha=0.8,gamma=1,budget=512')
+    const wide = 32 * 2 * 8 * 128 * 2
+    const read = stepOf(p, 'draft').find((o) => o.name === 'attention')?.bytes.kv_read
+    expect(read).toBeCloseTo(128 * wide + 384 * (wide / 8), -2)
   })
   it('draft from the target’s own store', async () => {
     const p = await ask({ context: 32768 }, 'kvquant:bits=4,outliers=0', 'sparse-draft:alpha=0.8,gamma=2,budget=512')
