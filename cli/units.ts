@@ -85,6 +85,7 @@ const clock = [
 /** A duration: 850 ns, 12.3 us, 8.51 ms, 42.0 s, 12.5 min, 3.20 h, 5.10 days. */
 export function duration(seconds: number): string {
   if (seconds === 0) return '0 s'
+  if (seconds < 0) return `-${duration(-seconds)}`
   const rounded = Number(seconds.toPrecision(3))
   const row = clock.find(({ from }) => rounded >= from) ?? clock[clock.length - 1]
   return row === undefined ? `${seconds} s` : `${digits(seconds / row.seconds)} ${row.unit}`

@@ -6,7 +6,7 @@ const factors: Readonly<Record<string, number>> = { '': 1, k: 2 ** 10, m: 2 ** 2
 
 /** Tokens, with the field's suffixes: `128k` is 131072, `1M` is 2^20. NaN where it is no number. */
 export function parseTokens(text: string): number {
-  const match = /^([0-9]+(?:\.[0-9]+)?(?:e[0-9]+)?)([kmg]?)$/i.exec(text.trim())
+  const match = /^((?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:e[0-9]+)?)([kmg]?)$/i.exec(text.trim())
   if (!match) return Number.NaN
   return Number(match[1]) * (factors[(match[2] ?? '').toLowerCase()] ?? Number.NaN)
 }

@@ -101,7 +101,9 @@ export function command() {
       const points = grid.map(([fallback, rollback, window]) =>
         pointOf({ fallback, rollback, window }, texts, steps, flags.events === true),
       )
-      const warnings = [...new Set([...steps.warnings, ...points.flatMap((p) => texts.warnings(p))])]
+      const warnings = [
+        ...new Set([...steps.warnings, ...points.flatMap((p) => [...texts.warnings(p), ...idleWarnings(p)])]),
+      ]
       if (flags.plot !== undefined) {
         const { plotBild } = await import('../../chart/bild.ts')
         await plotBild(flags.plot, texts.title, points)
@@ -167,6 +169,18 @@ function pointOf(thresholds: Thresholds, texts: Texts, steps: Steps, logged: boo
     closed: { latency, speedup: closedSpeedup(rates, steps) },
     events: logged ? events : undefined,
   }
+}
+
+/** Thresholds that never or always fire on these texts. */
+function idleWarnings({ fallback, rollback, outcome: { counts: c } }: Point): string[] {
+  const emitted = c.smallSteps - c.fallbacks
+  return [
+    ...(c.fallbacks === 0 && c.smallSteps > 0 ? [`fallback ${fallback}: never fires on these texts`] : []),
+    ...(emitted === 0 && c.smallSteps > 0
+      ? [`fallback ${fallback}: always fires on these texts, so every small step is wasted`]
+      : []),
+    ...(c.rollbacks === 0 && emitted > 0 ? [`rollback ${rollback}: never fires on these texts`] : []),
+  ]
 }
 
 function closedSpeedup(rates: BildRates, steps: Steps): number {
