@@ -1,6 +1,6 @@
 // BiLD (Speculative Decoding with Big Little Decoder): the paper's speedups by its renewal form, its windows and steps,
 // and the tables of the speculative decoding that it is compared with.
-import { mainRows, selfTrainedRows, stepRows, windowRows } from './bild/latency.ts'
+import { mainRows, scoreRows, selfTrainedRows, stepRows, textRows, windowRows } from './bild/latency.ts'
 import { chenRows, leviathanRows } from './bild/speculative.ts'
 import { syntheticRows } from './bild/synthetic.ts'
 import type { Paper } from './paper.ts'
@@ -11,8 +11,10 @@ export async function load(): Promise<Paper> {
     rows: () => [
       ...mainRows(),
       ...selfTrainedRows(),
+      ...scoreRows(),
       ...windowRows(),
       ...stepRows(),
+      ...textRows(),
       ...syntheticRows(),
       ...chenRows(),
       ...leviathanRows(),

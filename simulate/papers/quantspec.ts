@@ -7,6 +7,7 @@ import { hierarchicalStore, type Planes } from '../../model/stores/hierarchical.
 import type { Paper } from './paper.ts'
 import { kernelRows } from './quantspec/kernels.ts'
 import { bitsTable } from './quantspec/published.ts'
+import { quotedRows } from './quantspec/quoted.ts'
 import { magicRows, memoryRows, sparseRows, speedRows } from './quantspec/rounds.ts'
 import { type Row, row } from './row.ts'
 
@@ -46,5 +47,5 @@ export async function load(): Promise<Paper> {
     magicRows(),
   ])
   const kernels = kernelRows({ dense, draft, target: view('both') }, machine)
-  return { rows: () => [...bitsRows(), ...kernels, ...speeds, ...ceilings, ...memories, ...magic] }
+  return { rows: () => [...bitsRows(), ...kernels, ...speeds, ...ceilings, ...memories, ...magic, ...quotedRows()] }
 }

@@ -2,7 +2,7 @@
 import { bildSeconds, ratesOf } from '../../bild/renewal.ts'
 import { measuredLaunches } from '../../speculation/steps.ts'
 import { type Row, row } from '../row.ts'
-import { alone, mainTable, meanTokens, selfTrained, steps, windowSweep } from './published.ts'
+import { alone, mainTable, meanTokens, selfTrained, steps, texts, windowSweep } from './published.ts'
 
 export const window = 10
 
@@ -89,18 +89,48 @@ export function windowRows(): Row[] {
   ]
 }
 
-/** The host's seconds of a step, a + b × layers, from the two models of each family. */
+const layers: Readonly<Record<string, number>> = { 'mt5-small': 8, 'mt5-large': 24, 't5-small': 6, 't5-large': 24 }
+
+/** The host's seconds of a step, a + b × layers. */
+function hostStep(model: string): number {
+  const { pass, layer } = measuredLaunches[model.startsWith('mt5') ? 'mt5' : 't5']
+  return pass + layer * (layers[model] ?? Number.NaN)
+}
+
+/** Steps that the launches were fitted on, from the two models of each family. */
 export function stepRows(): Row[] {
-  const layers: Readonly<Record<string, number>> = { 'mt5-small': 8, 'mt5-large': 24, 't5-small': 6, 't5-large': 24 }
-  return steps.lines.map(({ model, seconds }) => {
-    const { pass, layer } = measuredLaunches[model.startsWith('mt5') ? 'mt5' : 't5']
-    const computed = pass + layer * (layers[model] ?? Number.NaN)
-    return row(steps, {
+  return steps.lines.map(({ model, seconds }) =>
+    row(steps, {
       item: `${model}/step/seconds`,
       published: seconds,
-      computed,
+      computed: hostStep(model),
       fitted: 2,
       tolerance: 0.01 * Number(seconds),
-    })
-  })
+    }),
+  )
+}
+
+/** The same steps in texts that they were not fitted on. */
+export function textRows(): Row[] {
+  return texts.lines.map(({ item, tokens, seconds, tolerance }) =>
+    row(texts, {
+      item: `${item}/seconds`,
+      published: seconds,
+      computed: tokens * hostStep(item.split('/')[2] ?? ''),
+      tolerance: tolerance * Number(seconds),
+      why: item.startsWith('t4')
+        ? '15 % stated: the launches are those of another host'
+        : '5 % stated: the launches are those of steps on another task',
+    }),
+  )
+}
+
+/** How good the texts are is no matter of time. */
+export function scoreRows(): Row[] {
+  const why = 'how good a text is (BLEU, ROUGE-L) takes the models themselves'
+  const of = (base: typeof mainTable | typeof selfTrained, prefix: string) =>
+    base.lines.map(({ item, score }) =>
+      row(base, { item: `${prefix}${item}/score`, published: score, computed: null, why }),
+    )
+  return [...of(mainTable, ''), ...of(selfTrained, 'self-trained/')]
 }

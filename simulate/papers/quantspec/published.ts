@@ -13,6 +13,7 @@ export const kernelTable: Table = {
 }
 export const speedTable: Table = { paper, table: 'end to end', source: `${arxiv}, table 4; one RTX A6000, two at 128k` }
 export const memoryTable: Table = { paper, table: 'memory', source: `${arxiv}, table 4` }
+export const perplexityTable: Table = { paper, table: 'perplexity', source: `${arxiv}; Llama-2-7B` }
 export const magicTable: Table = {
   paper,
   table: 'MagicDec',
@@ -50,6 +51,17 @@ export const sparse = [
   { name: 'snapkv', tokens: 32768, accepted: 0.7254, speedup: '1.63' },
 ] as const
 
+/** 16 bits, and the two planes together. */
+export const perplexities = [
+  ['wikitext-2/fp16', '6.4595'],
+  ['wikitext-2/int8', '6.4696'],
+  ['c4/fp16', '7.2617'],
+  ['c4/int8', '7.2620'],
+] as const
+
+/** Throughput of LWM-Text-Chat-128k over plain decoding: more than this at all lengths (figure 1 of version 1). */
+export const leastSpeedup = '1.78'
+
 /** alpha by context of StreamingLLM with 512 rows, of Llama-3.1-8B on PG-19. */
 export const magicAlpha: Readonly<Record<number, number>> = { 8192: 0.83, 32768: 0.81 }
 
@@ -66,4 +78,15 @@ export const magic = [
   { machine: 'h100-sxm', model: 'llama-2-7b-32k', tokens: 8192, batch: 32, gamma: 3, speedup: '1.19' },
   { machine: 'h100-sxm', model: 'llama-2-7b-32k', tokens: 8192, batch: 64, gamma: 4, speedup: '1.42' },
   { machine: 'h100-sxm', model: 'llama-2-7b-32k', tokens: 8192, batch: 128, gamma: 4, speedup: '1.65' },
+] as const
+
+/** MagicDec with TinyLlama, and a short cache for it, as the draft of Llama-2-7B: its acceptance is not in print. */
+export const magicDrafted = [
+  { machine: 'a100-80gb-sxm', tokens: 8192, batch: 32, speedup: '1.29' },
+  { machine: 'a100-80gb-sxm', tokens: 8192, batch: 64, speedup: '1.57' },
+  { machine: 'a100-80gb-sxm', tokens: 8192, batch: 128, speedup: '1.66' },
+  { machine: 'a100-80gb-sxm', tokens: 32768, batch: 32, speedup: '1.91' },
+  { machine: 'h100-sxm', tokens: 8192, batch: 32, speedup: '1.32' },
+  { machine: 'h100-sxm', tokens: 8192, batch: 64, speedup: '1.48' },
+  { machine: 'h100-sxm', tokens: 8192, batch: 128, speedup: '1.64' },
 ] as const

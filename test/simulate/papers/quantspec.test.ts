@@ -60,4 +60,10 @@ describe('QuantSpec', async () => {
     }
     for (const r of expected) expect(r.status === 'off' || agrees(r)).toBe(true)
   })
+  it('quotes what it does not predict', () => {
+    const quoted = rows.filter((r) => r.computed === null)
+    expect(quoted.map((r) => r.table)).toContain('perplexity')
+    expect(quoted.filter((r) => r.table === 'MagicDec')).toHaveLength(7)
+    for (const r of quoted) expect(r).toMatchObject({ status: 'not reproducible', evidence: 'quoted' })
+  })
 })
