@@ -33,6 +33,13 @@ describe('help', () => {
 })
 
 describe('simulate bild', () => {
+  it('says which thresholds never or always fire', async () => {
+    const args = ['bild', '--trace', goldenTrace(), ...seconds]
+    const { warnings: never } = await json(...args, '--fallback', '0', '--rollback', '1000')
+    expect(never).toEqual(['fallback 0: never fires on these texts', 'rollback 1000: never fires on these texts'])
+    const { warnings: always } = await json(...args, '--fallback', '1')
+    expect(always).toEqual(['fallback 1: always fires on these texts, so every small step is wasted'])
+  })
   it('replays a trace, event by event', async () => {
     const trace = goldenTrace()
     const args = ['bild', '--trace', trace, '--fallback', '0.5', '--rollback', '2', '--window', '10', ...seconds]

@@ -61,6 +61,7 @@ describe('quantities with units', () => {
   ])('writes %d s as %s', (seconds, text) => expect(units.duration(seconds)).toBe(text))
 
   it('names a shared unit once', () => {
+    expect(units.duration(-28.7e-3)).toBe('-28.7 ms')
     expect(units.durationRange(6.81e-3, 10.6e-3)).toBe('6.81 to 10.6 ms')
     expect(units.durationRange(0.9e-3, 1.1e-3)).toBe('900 us to 1.10 ms')
   })

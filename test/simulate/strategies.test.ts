@@ -410,6 +410,16 @@ describe('QuantSpec', () => {
   })
 })
 
+describe('BiLD', () => {
+  it('echoes the thresholds of the released code where none are given', async () => {
+    const p = await ask({}, 'bild:small=llama-3.2-1b,task=iwslt')
+    expect(p.methods[0]?.options).toMatchObject({ fallback: 0.6, rollback: 5, aligned: 'no', window: 10 })
+    const given = await ask({}, 'bild:small=llama-3.2-1b,unsure=.5,rejected=0')
+    expect(given.methods[0]?.options).toMatchObject({ unsure: 0.5, rejected: 0 })
+    expect(given.methods[0]?.options).not.toHaveProperty('fallback')
+  })
+})
+
 describe('sparse drafts', () => {
   it('read and hold their budget beside the target’s cache', async () => {
     const p = await ask({ context: 32768, batch: 4 }, 'sparse-draft:alpha=0.8,gamma=2,budget=512')
