@@ -5,7 +5,7 @@ import type { Machine } from '../../hardware/machine.ts'
 import type { Unit } from '../../model/format.ts'
 import type { OperatorAnswer, Prediction } from '../../simulate/predict.ts'
 import * as units from '../units.ts'
-import { workloadLine } from '../views/prediction.ts'
+import { commonMethods, workloadLine } from '../views/prediction.ts'
 import { logAxis } from './axes.ts'
 import { draw, faint, ink } from './canvas.ts'
 import { colour, translucent } from './palette.ts'
@@ -63,7 +63,10 @@ export async function plotRoofline(path: string, entries: readonly Entry[]): Pro
     plugins: [
       annotations({
         title: several ? `${entries[0]?.prediction.model} on ${entries.length} machines` : titleOf(entries[0] as Entry),
-        under: workloadLine((entries[0] as Entry).prediction),
+        under: workloadLine({
+          ...(entries[0] as Entry).prediction,
+          methods: commonMethods(entries.map((e) => e.prediction)),
+        }),
         roofs,
         points,
         passes,

@@ -3,7 +3,7 @@ import type { Prediction } from '../../simulate/predict.ts'
 import type { View } from '../answer.ts'
 import { type Column, table } from '../table.ts'
 import * as units from '../units.ts'
-import { workloadLine } from './prediction.ts'
+import { commonMethods, workloadLine } from './prediction.ts'
 
 export function comparisonView(rows: readonly Prediction[]): View {
   const [first] = rows
@@ -12,7 +12,11 @@ export function comparisonView(rows: readonly Prediction[]): View {
   return {
     table: comparison,
     sections: [
-      { kind: 'title', text: `${first.model} on ${rows.length} machines`, under: workloadLine(first) },
+      {
+        kind: 'title',
+        text: `${first.model} on ${rows.length} machines`,
+        under: workloadLine({ ...first, methods: commonMethods(rows) }),
+      },
       { kind: 'table', table: comparison },
       { kind: 'notes', lines: byMachine(rows, (p) => [formatLine(p)]) },
       { kind: 'warnings', lines: byMachine(rows, (p) => p.warnings) },

@@ -48,6 +48,15 @@ export function workloadLine({ workload: w, methods }: Pick<Prediction, 'workloa
   ].join(', ')
 }
 
+/** The methods of several answers with the options that all have alike: what was chosen may differ from one to the next. */
+export function commonMethods(all: readonly Pick<Prediction, 'methods'>[]): Prediction['methods'] {
+  const alike = (i: number, key: string, value: unknown) => all.every((p) => p.methods[i]?.options[key] === value)
+  return (all[0]?.methods ?? []).map(({ name, options }, i) => ({
+    name,
+    options: Object.fromEntries(Object.entries(options).filter(([key, value]) => alike(i, key, value))),
+  }))
+}
+
 /** A method as it is typed after --with. */
 export function methodLabel({ name, options }: Prediction['methods'][number]): string {
   const list = Object.entries(options).map(

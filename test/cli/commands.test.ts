@@ -31,6 +31,12 @@ describe('help', () => {
 })
 
 describe('compare', () => {
+  it('heads its rows with the options that all machines have alike', async () => {
+    const method = 'draft:model=llama-3.2-1b,alpha=0.8'
+    const text = await run('compare', 'llama-3.1-8b', '--on', 'h100-sxm,h200', '--with', method)
+    expect(text).toContain('draft:model=llama-3.2-1b,alpha=0.8\n')
+    expect(text).toMatch(/h100-sxm: draft: gamma 4 was chosen[^]*h200: draft: gamma 3 was chosen/)
+  })
   it('answers for each machine what predict does', async () => {
     const flags = ['--batch', '4', '--phase', 'prefill']
     const { rows } = await json('compare', 'llama-3.1-8b', '--on', 'h200,t4', ...flags)
@@ -129,7 +135,7 @@ describe('show', () => {
 
   it('a method', async () => {
     expect(await json('show', 'method', 'window')).toMatchObject({ name: 'window', options: [{ name: 'tokens' }] })
-    expect(await run('show', 'method', 'window')).toMatch(/--with window:tokens=N/)
+    expect(await run('show', 'method', 'window')).toMatch(/--with window:tokens=…/)
   })
 })
 
