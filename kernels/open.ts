@@ -7,7 +7,7 @@ export interface OpenOptions {
 }
 
 /** The backends that there are. */
-export const openBackends = ['webgpu'] as const satisfies readonly BackendName[]
+export const openBackends = ['webgpu', 'wasm'] as const satisfies readonly BackendName[]
 export type OpenBackend = (typeof openBackends)[number]
 
 const openers: Readonly<Record<OpenBackend, (options: OpenOptions) => Promise<Backend>>> = {
@@ -23,6 +23,7 @@ const openers: Readonly<Record<OpenBackend, (options: OpenOptions) => Promise<Ba
     instances.add(open.gpu)
     return backend as Backend
   },
+  wasm: async () => (await (await import('./wasm/backend.ts')).wasmBackend()) as Backend,
 }
 
 const instances = new Set<object>()

@@ -265,6 +265,38 @@ function plan(s: Decode, cut: Cut, units: number, parts: number): Plan {
   }
 }
 
+/** Keys that a thread scores before it takes their values. */
+const keyBlock = 64
+
+/** Each piece takes a key head and a chunk of its keys. */
+function threadPlans(s: Decode, { threads = 1 }: Facts): Plan[] {
+  const dim = s['head-dim']
+  if (s.bits === 16 || s.heads % s['kv-heads'] !== 0 || dim % 8 !== 0) return []
+  const all = rowsOf(s)
+  const units = s.batch * s['kv-heads']
+  const { splits, chunk } = splitsOf(s.tokens, units, 16 * threads, keyBlock)
+  const merged: Parts = { outputs: units * all, splits, dim, bits: s.bits }
+  const scale = new Int32Array(Float32Array.of(Math.LOG2E / Math.sqrt(dim)).buffer)[0] as number
+  return [
+    {
+      variant: `splits=${splits}`,
+      scratch: [
+        partsTensor(merged),
+        { name: 'scores', elements: units * splits * keyBlock, type: 'fp32', use: 'scratch' },
+      ],
+      launches: [
+        {
+          source: 'attend',
+          buffers: ['q', 'k', 'v', 'parts', 'scores'],
+          groups: [units * splits, 1, 1],
+          args: [dim, s.tokens, s.query, all, splits, chunk, scale],
+        },
+        { source: 'merge', buffers: ['parts', 'output'], groups: [units * all, 1, 1], args: [dim, splits] },
+      ],
+    },
+  ]
+}
+
 function expectations(s: Decode, random: Random): Expectation[] {
   const { tokens, query, bits } = s
   const dim = s['head-dim']
@@ -340,5 +372,5 @@ export const attentionDecode = kernel<Decode>({
       expectations: (random) => expectations(s, random),
     }
   },
-  plans: { webgpu: plans },
+  plans: { webgpu: plans, wasm: threadPlans },
 })

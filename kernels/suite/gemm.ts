@@ -9,6 +9,7 @@ import { type Expectation, kernel, type Plan } from '../kernel.ts'
 import { emitted, plainFormats } from '../ledger.ts'
 import { roundings, stored } from '../rounding.ts'
 import { bindings, each, loadPack, pack, packs, packWords, padded } from '../webgpu/wgsl.ts'
+import { pieceOf } from './pieces.ts'
 
 interface Gemm extends Record<string, number> {
   m: number
@@ -169,6 +170,40 @@ function plans(s: Gemm, facts: Facts): Plan[] {
     }))
 }
 
+/** Columns of a panel, which is what threads keep in registers and in the first-level cache. */
+const panel = 8
+/** Rows and panels of a piece. */
+const pieceRows = 32
+const piecePanels = 8
+
+/** Threads first bring B together by panels, then multiply. */
+function threadPlans({ m, n, k, bits }: Gemm, facts: Facts): Plan[] {
+  if (bits === 16) return []
+  const panels = padded(n) / panel
+  const each = pieceOf(panels, facts, 1)
+  const across = Math.ceil(panels / piecePanels)
+  return [
+    {
+      variant: '',
+      scratch: [{ name: 'packed', elements: k * padded(n), type: 'fp32', use: 'scratch' }],
+      launches: [
+        {
+          source: 'pack',
+          buffers: ['b', 'packed'],
+          groups: [Math.ceil(panels / each), 1, 1],
+          args: [k, padded(n), each],
+        },
+        {
+          source: 'multiply',
+          buffers: ['a', 'packed', 'c'],
+          groups: [Math.ceil(m / pieceRows) * across, 1, 1],
+          args: [m, padded(n), k, padded(k), pieceRows, piecePanels, across],
+        },
+      ],
+    },
+  ]
+}
+
 function expectations({ m, n, k, bits }: Gemm, random: Random): Expectation[] {
   const [a, b] = [reader(fillA), reader(fillB)]
   const off = roundings(k)
@@ -232,5 +267,5 @@ export const gemm = kernel<Gemm>({
       expectations: (random) => expectations(s, random),
     }
   },
-  plans: { webgpu: plans },
+  plans: { webgpu: plans, wasm: threadPlans },
 })

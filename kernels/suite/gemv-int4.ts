@@ -26,6 +26,7 @@ import {
   throughShared,
 } from '../webgpu/wgsl.ts'
 import { someOf } from './gemv.ts'
+import { pieceOf } from './pieces.ts'
 
 interface GemvInt4 extends Record<string, number> {
   m: number
@@ -164,6 +165,31 @@ function plans(s: GemvInt4, facts: Facts): Plan[] {
     })
 }
 
+/** Bytes of codes that a piece takes at least. */
+const leastBytes = 2 ** 14
+
+/** x is first brought in the order of a load's codes, with the sums that their zero takes away. */
+function threadPlans({ m, n, k, bits }: GemvInt4, facts: Facts): Plan[] {
+  if (bits === 16) return []
+  const each = pieceOf(outputs8(n), facts, leastBytes / (16 * loads(k)), 2)
+  const row = loads(k) * load + Math.ceil(loads(k) / 4)
+  return [
+    {
+      variant: '',
+      scratch: [{ name: 'ordered', elements: m * row, type: 'fp32', use: 'scratch' }],
+      launches: [
+        { source: 'transposeCodes', buffers: ['x', 'ordered'], groups: [m, 1, 1], args: [loads(k)] },
+        {
+          source: 'gemvCodes',
+          buffers: ['ordered', 'w', 'scales', 'y'],
+          groups: [Math.ceil(outputs8(n) / each), 1, 1],
+          args: [m, n, outputs8(n), loads(k), scaleRow(k), each],
+        },
+      ],
+    },
+  ]
+}
+
 function expectations({ m, n, k, bits }: GemvInt4, random: Random): Expectation[] {
   const x = rowsOfX(m, k)
   const scale = reader(fillScales)
@@ -228,5 +254,5 @@ export const gemvInt4 = kernel<GemvInt4>({
       expectations: (random) => expectations(s, random),
     }
   },
-  plans: { webgpu: plans },
+  plans: { webgpu: plans, wasm: threadPlans },
 })

@@ -22,6 +22,7 @@ import {
   spread,
   throughShared,
 } from '../webgpu/wgsl.ts'
+import { pieceOf } from './pieces.ts'
 
 interface Gemv extends Record<string, number> {
   m: number
@@ -165,6 +166,27 @@ function gemvPlans(s: Gemv, facts: Facts): Plan[] {
     })
 }
 
+/** Bytes of weights that a piece takes at least. */
+const leastBytes = 2 ** 16
+
+function threadPlans({ m, n, k, bits }: Gemv, facts: Facts): Plan[] {
+  if (bits === 16) return []
+  const each = pieceOf(padded(n), facts, leastBytes / (4 * padded(k)), 4)
+  return [
+    {
+      variant: '',
+      launches: [
+        {
+          source: 'gemv',
+          buffers: ['x', 'w', 'y'],
+          groups: [Math.ceil(padded(n) / each), 1, 1],
+          args: [m, n, padded(n), padded(k), each],
+        },
+      ],
+    },
+  ]
+}
+
 function gemvExpectations({ m, n, k, bits }: Gemv, random: Random): Expectation[] {
   const w = reader(fillW)
   const x = paddedRows(fillX, m, k)
@@ -232,5 +254,5 @@ export const gemv = kernel<Gemv>({
       expectations: (random) => gemvExpectations(s, random),
     }
   },
-  plans: { webgpu: gemvPlans },
+  plans: { webgpu: gemvPlans, wasm: threadPlans },
 })

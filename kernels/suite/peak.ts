@@ -6,6 +6,7 @@ import { type Fill, normalAt } from '../input.ts'
 import { kernel } from '../kernel.ts'
 import { emitted, plainFormats } from '../ledger.ts'
 import { bindings, each, spread } from '../webgpu/wgsl.ts'
+import { pieceOf } from './pieces.ts'
 
 interface Peak extends Record<string, number> {
   lanes: number
@@ -124,6 +125,17 @@ export const fma = kernel<Peak>({
           })),
         )
     },
+    wasm: (s, facts) => {
+      if (s.bits === 16) return []
+      const each = pieceOf(s.lanes, facts, 32, 2)
+      const groups = [Math.ceil(s.lanes / each), 1, 1] as const
+      return [
+        {
+          variant: '',
+          launches: [{ source: 'fma', buffers: ['starts', 'ends'], groups, args: [s.lanes, s.steps, each] }],
+        },
+      ]
+    },
   },
 })
 
@@ -154,5 +166,6 @@ export const emptyLaunch = kernel({
         ],
       },
     ],
+    wasm: () => [{ variant: '', launches: [{ source: 'mark', buffers: ['word'], groups: [1, 1, 1], args: [mark] }] }],
   },
 })

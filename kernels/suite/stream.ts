@@ -3,11 +3,13 @@
 
 import { elementwise } from '../../model/modules/emit.ts'
 import type { Random } from '../../model/random.ts'
+import type { Facts } from '../backend.ts'
 import { elementsOf, type Fill } from '../input.ts'
 import { type Expectation, type Kernel, kernel, type Plan } from '../kernel.ts'
 import { emitted, plainFormats } from '../ledger.ts'
 import { roundings } from '../rounding.ts'
 import { bindings, each, groupIndex, spread } from '../webgpu/wgsl.ts'
+import { pieceOf } from './pieces.ts'
 
 /** Elements that are summed into one. */
 const block = 16384
@@ -134,6 +136,19 @@ ${each(Math.log2(workgroup), (i) => {
 `
 }
 
+/** Vectors of four that one piece takes at least: 64 kB. */
+const leastVectors = 4096
+
+function threadPlan(source: string, buffers: readonly string[], vectors: number, each: number, args: number[]): Plan {
+  return { variant: '', launches: [{ source, buffers, groups: [Math.ceil(vectors / each), 1, 1], args }] }
+}
+
+function readPlans({ elements }: Stream, facts: Facts): Plan[] {
+  const blocks = Math.ceil(elements / block)
+  const each = pieceOf(blocks, facts, 4)
+  return [threadPlan('read', ['b', 'sums'], blocks, each, [elements, each])]
+}
+
 function array(name: string, { elements }: Stream, fill?: Fill) {
   const tensor = { name, elements: Math.ceil(elements / 4) * 4, type: 'fp32' } as const
   return fill ? ({ ...tensor, use: 'input', fill } as const) : ({ ...tensor, use: 'output' } as const)
@@ -169,6 +184,7 @@ export const streamRead = kernel<Stream>({
             },
           ],
         })),
+    wasm: readPlans,
   },
 })
 
@@ -178,10 +194,13 @@ function mapKernel(
   means: string,
   reads: 1 | 2,
   flops: number,
+  /** The function of the threads, and the numbers that it takes last. */
+  threaded: { readonly source: string; readonly args: readonly number[] },
   body: Body,
   value: (b: number, c: number) => number,
   tolerance: { readonly words: string; readonly of: (b: number, c: number) => number },
 ): Kernel {
+  const buffers = reads === 2 ? ['a', 'b', 'c'] : ['a', 'b']
   return kernel<Stream>({
     name,
     means,
@@ -207,7 +226,12 @@ function mapKernel(
         }),
     }),
     plans: {
-      webgpu: (s, { workgroup }) => mapPlans(s, workgroup, body, reads === 2 ? ['a', 'b', 'c'] : ['a', 'b']),
+      webgpu: (s, { workgroup }) => mapPlans(s, workgroup, body, buffers),
+      wasm: (s, facts) => {
+        const vectors = Math.ceil(s.elements / 4)
+        const each = pieceOf(vectors, facts, leastVectors)
+        return [threadPlan(threaded.source, buffers, vectors, each, [s.elements, each, ...threaded.args])]
+      },
     },
   })
 }
@@ -217,6 +241,7 @@ export const streamCopy = mapKernel(
   'copies an array',
   1,
   0,
+  { source: 'copy', args: [] },
   {
     bindings: [
       ['a', 'array<vec4f>', true],
@@ -235,6 +260,7 @@ export const streamTriad = mapKernel(
   'a = b + 3c over arrays',
   2,
   2,
+  { source: 'triad', args: [factor] },
   {
     bindings: [
       ['a', 'array<vec4f>', true],

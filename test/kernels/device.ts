@@ -2,6 +2,7 @@
 // there is neither a test is skipped with the reason, and fails in CI.
 import { afterAll, beforeAll } from 'vitest'
 import type { Backend } from '../../kernels/backend.ts'
+import { wasmBackend } from '../../kernels/wasm/backend.ts'
 import { openAdapter } from '../../kernels/webgpu/adapter.ts'
 import { webgpuBackend } from '../../kernels/webgpu/backend.ts'
 
@@ -38,6 +39,21 @@ export function webgpuDevice(): Device {
     },
     get missing() {
       return missing
+    },
+  }
+}
+
+/** Opens WebAssembly with so many threads for the tests of a file and closes it after them. */
+export function wasmDevice(threads: number): { readonly backend: Backend } {
+  let backend: Backend | undefined
+  beforeAll(async () => {
+    backend = (await wasmBackend(threads)) as Backend
+  })
+  afterAll(async () => backend?.close())
+  return {
+    get backend() {
+      if (!backend) throw new Error('expected to be asked after beforeAll')
+      return backend
     },
   }
 }

@@ -1,0 +1,47 @@
+// What SIMD lacks: sums over lanes, exponentials, halves.
+
+/** The sum of the four lanes. */
+export function total(x: v128): f32 {
+  const pairs = f32x4.add(x, v128.shuffle<i32>(x, x, 2, 3, 0, 1))
+  return f32x4.extract_lane(pairs, 0) + f32x4.extract_lane(pairs, 1)
+}
+
+/** Weights of a softmax below 1e-30 count as nothing: in base 2. No product with them is a denormal, which are slow. */
+const nothing: f32 = -99.65784
+
+/**
+ * 2^x for x up to 127, within 2 units in the last place; 0 below 1e-30. Taylor's polynomial of degree 6 in f·ln 2 around
+ * the nearest whole number: |f| ≤ 1/2 leaves 2^-27.
+ */
+export function exp2x4(x: v128): v128 {
+  const inside = f32x4.ge(x, f32x4.splat(nothing))
+  const whole = f32x4.nearest(v128.and(x, inside))
+  const f = f32x4.sub(v128.and(x, inside), whole)
+  let p = f32x4.splat(1.5403531e-4)
+  p = f32x4.add(f32x4.mul(p, f), f32x4.splat(1.3333558e-3))
+  p = f32x4.add(f32x4.mul(p, f), f32x4.splat(9.618129e-3))
+  p = f32x4.add(f32x4.mul(p, f), f32x4.splat(5.5504109e-2))
+  p = f32x4.add(f32x4.mul(p, f), f32x4.splat(0.24022651))
+  p = f32x4.add(f32x4.mul(p, f), f32x4.splat(<f32>Math.LN2))
+  p = f32x4.add(f32x4.mul(p, f), f32x4.splat(1))
+  const power = i32x4.shl(i32x4.add(i32x4.trunc_sat_f32x4_s(whole), i32x4.splat(127)), 23)
+  return v128.and(f32x4.mul(p, power), inside)
+}
+
+/** 2^x of one number. */
+export function exp2x1(x: f32): f32 {
+  return f32x4.extract_lane(exp2x4(f32x4.splat(x)), 0)
+}
+
+/** The value of a half that is no denormal, infinite or NaN; 0 for 0. */
+export function halfValue(bits: u32): f32 {
+  const size = reinterpret<f32>((bits & 0x7fff) << 13) * <f32>5.192296858534828e33
+  return bits & 0x8000 ? -size : size
+}
+
+/** The bits of the half nearest to a value that fp16 holds exactly and normally. */
+export function halfBits(value: f32): u32 {
+  const bits = reinterpret<u32>(value)
+  const size = bits & 0x7fffffff
+  return ((bits >>> 16) & 0x8000) | (size === 0 ? 0 : (size - 0x38000000) >>> 13)
+}
