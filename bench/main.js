@@ -18,6 +18,7 @@ import {
   textsOfTask,
   upTo,
 } from '../dist/index.js'
+import { streamRates } from './stream.js'
 
 const program = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))
 
@@ -123,6 +124,14 @@ const [assigning, clustering] = await clusterRates()
 console.log(
   `k-means               ${(assigning / 1e6).toFixed(1)} million key-centroid distances a second (d = 128, one core), ${(clustering / 1e6).toFixed(1)} with seeds and means`,
 )
+
+const streams = await streamRates()
+if (streams !== undefined) {
+  const { threads, gcc, wasm } = streams
+  console.log(
+    `stream read           ${((100 * wasm) / gcc).toFixed(0)} % of a gcc loop's on ${threads} threads (${(wasm / 1e9).toFixed(1)} of ${(gcc / 1e9).toFixed(1)} GB/s)`,
+  )
+}
 
 // With a folder of measurements: all files but serving's, some 52,000 rows.
 const folder = process.argv[2]

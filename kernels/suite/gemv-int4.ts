@@ -171,7 +171,7 @@ const leastBytes = 2 ** 14
 /** x is first brought in the order of a load's codes, with the sums that their zero takes away. */
 function threadPlans({ m, n, k, bits }: GemvInt4, facts: Facts): Plan[] {
   if (bits === 16) return []
-  const each = pieceOf(outputs8(n), facts, leastBytes / (16 * loads(k)), 2)
+  const each = pieceOf(outputs8(n), facts, leastBytes / (16 * loads(k)), 4)
   const row = loads(k) * load + Math.ceil(loads(k) / 4)
   return [
     {

@@ -127,7 +127,7 @@ export const fma = kernel<Peak>({
     },
     wasm: (s, facts) => {
       if (s.bits === 16) return []
-      const each = pieceOf(s.lanes, facts, 32, 2)
+      const each = pieceOf(s.lanes, facts, 32, 3)
       const groups = [Math.ceil(s.lanes / each), 1, 1] as const
       return [
         {

@@ -1,6 +1,6 @@
 // Attention of a few query rows over a chunk of keys, then the merge of the chunks by logsumexp (FlashDecoding). Keys are
 // taken in blocks: their scores, the running maximum, then the values of the block.
-import { exp2x1, exp2x4, total } from './lanes'
+import { exp2x1, exp2x4, total, totals, touch } from './lanes'
 import { at, least, word } from './words'
 
 /** Keys of a block: scores that a piece keeps. */
@@ -29,7 +29,7 @@ function scores4(q: usize, k: usize, row: usize): v128 {
     s2 = f32x4.add(s2, f32x4.mul(y, v128.load(k2 + p, 16)))
     s3 = f32x4.add(s3, f32x4.mul(y, v128.load(k3 + p, 16)))
   }
-  return f32x4(total(s0), total(s1), total(s2), total(s3))
+  return totals(s0, s1, s2, s3)
 }
 
 function score1(q: usize, k: usize, row: usize): f32 {
@@ -38,30 +38,47 @@ function score1(q: usize, k: usize, row: usize): f32 {
   return total(s)
 }
 
-/** out += Σ weights[j]·v[j] over `count` rows of `row` bytes. */
+/** out += Σ weights[j]·v[j] over `count` rows of `row` bytes, eight of them at a time. */
 function weigh(out: usize, weights: usize, v: usize, row: usize, count: i32): void {
   let j = 0
-  for (; j + 4 <= count; j += 4) {
+  for (; j + 8 <= count; j += 8) {
     const w = weights + ((<usize>j) << 2)
     const w0 = v128.load32_splat(w)
     const w1 = v128.load32_splat(w, 4)
     const w2 = v128.load32_splat(w, 8)
     const w3 = v128.load32_splat(w, 12)
-    const v0 = v + row * j
-    const v1 = v0 + row
-    const v2 = v1 + row
-    const v3 = v2 + row
+    const w4 = v128.load32_splat(w, 16)
+    const w5 = v128.load32_splat(w, 20)
+    const w6 = v128.load32_splat(w, 24)
+    const w7 = v128.load32_splat(w, 28)
+    let from = v + row * j
     for (let p: usize = 0; p < row; p += 16) {
-      const a = f32x4.add(f32x4.mul(w0, v128.load(v0 + p)), f32x4.mul(w1, v128.load(v1 + p)))
-      const b = f32x4.add(f32x4.mul(w2, v128.load(v2 + p)), f32x4.mul(w3, v128.load(v3 + p)))
-      v128.store(out + p, f32x4.add(v128.load(out + p), f32x4.add(a, b)))
+      let a = v128.load(out + p)
+      let at = from
+      a = f32x4.add(a, f32x4.mul(w0, v128.load(at)))
+      at += row
+      let b = f32x4.mul(w1, v128.load(at))
+      at += row
+      a = f32x4.add(a, f32x4.mul(w2, v128.load(at)))
+      at += row
+      b = f32x4.add(b, f32x4.mul(w3, v128.load(at)))
+      at += row
+      a = f32x4.add(a, f32x4.mul(w4, v128.load(at)))
+      at += row
+      b = f32x4.add(b, f32x4.mul(w5, v128.load(at)))
+      at += row
+      a = f32x4.add(a, f32x4.mul(w6, v128.load(at)))
+      at += row
+      b = f32x4.add(b, f32x4.mul(w7, v128.load(at)))
+      v128.store(out + p, f32x4.add(a, b))
+      from += 16
     }
   }
   for (; j < count; j++) {
     const w0 = v128.load32_splat(weights + ((<usize>j) << 2))
-    const v0 = v + row * j
+    const from = v + row * j
     for (let p: usize = 0; p < row; p += 16) {
-      v128.store(out + p, f32x4.add(v128.load(out + p), f32x4.mul(w0, v128.load(v0 + p))))
+      v128.store(out + p, f32x4.add(v128.load(out + p), f32x4.mul(w0, v128.load(from + p))))
     }
   }
 }
@@ -125,6 +142,8 @@ export function attend(args: usize, piece: i32): void {
   }
   for (let first = begin; first < end; first += block) {
     const last = least(first + block, end)
+    touch(k + row * first, row * (last - first))
+    touch(v + row * first, row * (last - first))
     for (let r = 0; r < rows; r++) {
       const count = least(last, tokens - query + 1 + (r % query)) - first
       if (count <= 0) continue

@@ -6,6 +6,22 @@ export function total(x: v128): f32 {
   return f32x4.extract_lane(pairs, 0) + f32x4.extract_lane(pairs, 1)
 }
 
+/** The sums over the lanes of four vectors, as lanes. */
+export function totals(a: v128, b: v128, c: v128, d: v128): v128 {
+  const ab = f32x4.add(v128.shuffle<i32>(a, b, 0, 4, 1, 5), v128.shuffle<i32>(a, b, 2, 6, 3, 7))
+  const cd = f32x4.add(v128.shuffle<i32>(c, d, 0, 4, 1, 5), v128.shuffle<i32>(c, d, 2, 6, 3, 7))
+  return f32x4.add(v128.shuffle<i32>(ab, cd, 0, 1, 4, 5), v128.shuffle<i32>(ab, cd, 2, 3, 6, 7))
+}
+
+export let seen: i64 = 0
+
+/** Reads a word of each line in order, so that what then reads in another order finds all in the cache. */
+export function touch(from: usize, bytes: usize): void {
+  let all: i64 = 0
+  for (let p = from; p < from + bytes; p += 64) all |= load<i64>(p)
+  seen = all
+}
+
 /** Weights of a softmax below 1e-30 count as nothing: in base 2. No product with them is a denormal, which are slow. */
 const nothing: f32 = -99.65784
 

@@ -1,5 +1,5 @@
 // Products: of tiles for many rows, of dot products for few, and of 4-bit weights.
-import { halfValue, total } from './lanes'
+import { halfValue, total, totals } from './lanes'
 import { at, least, word } from './words'
 
 /** Columns of a panel, rows of a register tile, depth of a slice that stays in the first-level cache. */
@@ -100,21 +100,25 @@ function tile(
     s31 = v128.load(c3, 16)
   }
   let b = columns
-  for (let i = begin; i < end; i++) {
-    const b0 = v128.load(b)
-    const b1 = v128.load(b, 16)
-    const x0 = v128.load32_splat(a0)
-    s00 = f32x4.add(s00, f32x4.mul(x0, b0))
-    s01 = f32x4.add(s01, f32x4.mul(x0, b1))
-    const x1 = v128.load32_splat(a1)
-    s10 = f32x4.add(s10, f32x4.mul(x1, b0))
-    s11 = f32x4.add(s11, f32x4.mul(x1, b1))
-    const x2 = v128.load32_splat(a2)
-    s20 = f32x4.add(s20, f32x4.mul(x2, b0))
-    s21 = f32x4.add(s21, f32x4.mul(x2, b1))
-    const x3 = v128.load32_splat(a3)
-    s30 = f32x4.add(s30, f32x4.mul(x3, b0))
-    s31 = f32x4.add(s31, f32x4.mul(x3, b1))
+  let b0: v128
+  let b1: v128
+  let x: v128
+  let i = begin
+  for (; i < end; i++) {
+    b0 = v128.load(b)
+    b1 = v128.load(b, 16)
+    x = v128.load32_splat(a0)
+    s00 = f32x4.add(s00, f32x4.mul(x, b0))
+    s01 = f32x4.add(s01, f32x4.mul(x, b1))
+    x = v128.load32_splat(a1)
+    s10 = f32x4.add(s10, f32x4.mul(x, b0))
+    s11 = f32x4.add(s11, f32x4.mul(x, b1))
+    x = v128.load32_splat(a2)
+    s20 = f32x4.add(s20, f32x4.mul(x, b0))
+    s21 = f32x4.add(s21, f32x4.mul(x, b1))
+    x = v128.load32_splat(a3)
+    s30 = f32x4.add(s30, f32x4.mul(x, b0))
+    s31 = f32x4.add(s31, f32x4.mul(x, b1))
     b += 32
     a0 += 4
     a1 += 4
@@ -131,37 +135,63 @@ function tile(
   v128.store(c3, s31, 16)
 }
 
-/** y = x Wᵀ, rows of k8 elements, y of n8. args: x, w, y, m, n, n8, k8, outputs of a piece. Outputs past n are 0. */
+/**
+ * y = x Wᵀ, rows of k8 elements, y of n8. Weights are read row by row, as they lie. args: x, w, y, m, n, n8, k8, outputs
+ * of a piece. Outputs past n are 0.
+ */
 export function gemv(args: usize, piece: i32): void {
   const x = at(args, 0)
   const w = at(args, 1)
-  const y = at(args, 2)
   const m = word(args, 3)
   const n = word(args, 4)
   const n8 = word(args, 5)
-  const k8 = word(args, 6)
+  const row = (<usize>word(args, 6)) << 2
   const each = word(args, 7)
-  const row = (<usize>k8) << 2
   const end = least((piece + 1) * each, n8)
-  for (let first = piece * each; first < end; first += 4) {
-    const w0 = w + row * least(first, n - 1)
-    const w1 = w + row * least(first + 1, n - 1)
-    const w2 = w + row * least(first + 2, n - 1)
-    const w3 = w + row * least(first + 3, n - 1)
-    for (let r = 0; r < m; r++) {
-      const to = y + ((<usize>r * n8 + first) << 2)
-      v128.store(to, v128.and(dots(x + row * r, w0, w1, w2, w3, row), inside(first, n)))
+  for (let o = piece * each; o < end; o++) {
+    let y = at(args, 2) + ((<usize>o) << 2)
+    const from = w + row * least(o, n - 1)
+    let r = 0
+    for (; r + 4 <= m; r += 4) {
+      const four = o < n ? dots(x + row * r, from, row) : f32x4.splat(0)
+      store<f32>(y, f32x4.extract_lane(four, 0))
+      store<f32>(y + ((<usize>n8) << 2), f32x4.extract_lane(four, 1))
+      store<f32>(y + ((<usize>n8) << 3), f32x4.extract_lane(four, 2))
+      store<f32>(y + <usize>n8 * 12, f32x4.extract_lane(four, 3))
+      y += (<usize>n8) << 4
+    }
+    for (; r < m; r++) {
+      store<f32>(y, o < n ? dot(x + row * r, from, row) : 0)
+      y += (<usize>n8) << 2
     }
   }
 }
 
-/** All bits of the lanes whose output is one. */
-function inside(first: i32, n: i32): v128 {
-  return i32x4.lt_s(i32x4.add(i32x4.splat(first), i32x4(0, 1, 2, 3)), i32x4.splat(n))
+/** The dot product of two rows; `bytes` is a multiple of 32. */
+function dot(x: usize, w: usize, bytes: usize): f32 {
+  let s0 = f32x4.splat(0)
+  let s1 = f32x4.splat(0)
+  let s2 = f32x4.splat(0)
+  let s3 = f32x4.splat(0)
+  let p: usize = 0
+  for (; p + 64 <= bytes; p += 64) {
+    s0 = f32x4.add(s0, f32x4.mul(v128.load(x + p), v128.load(w + p)))
+    s1 = f32x4.add(s1, f32x4.mul(v128.load(x + p, 16), v128.load(w + p, 16)))
+    s2 = f32x4.add(s2, f32x4.mul(v128.load(x + p, 32), v128.load(w + p, 32)))
+    s3 = f32x4.add(s3, f32x4.mul(v128.load(x + p, 48), v128.load(w + p, 48)))
+  }
+  if (p < bytes) {
+    s0 = f32x4.add(s0, f32x4.mul(v128.load(x + p), v128.load(w + p)))
+    s1 = f32x4.add(s1, f32x4.mul(v128.load(x + p, 16), v128.load(w + p, 16)))
+  }
+  return total(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3)))
 }
 
-/** Four dot products with x, as lanes; `bytes` is a multiple of 32. */
-function dots(x: usize, w0: usize, w1: usize, w2: usize, w3: usize, bytes: usize): v128 {
+/** The dot products of four rows of x with one row, as lanes. */
+function dots(x: usize, w: usize, bytes: usize): v128 {
+  const x1 = x + bytes
+  const x2 = x1 + bytes
+  const x3 = x2 + bytes
   let s0 = f32x4.splat(0)
   let s1 = f32x4.splat(0)
   let s2 = f32x4.splat(0)
@@ -171,18 +201,18 @@ function dots(x: usize, w0: usize, w1: usize, w2: usize, w3: usize, bytes: usize
   let t2 = f32x4.splat(0)
   let t3 = f32x4.splat(0)
   for (let p: usize = 0; p < bytes; p += 32) {
-    const x0 = v128.load(x + p)
-    s0 = f32x4.add(s0, f32x4.mul(x0, v128.load(w0 + p)))
-    s1 = f32x4.add(s1, f32x4.mul(x0, v128.load(w1 + p)))
-    s2 = f32x4.add(s2, f32x4.mul(x0, v128.load(w2 + p)))
-    s3 = f32x4.add(s3, f32x4.mul(x0, v128.load(w3 + p)))
-    const x1 = v128.load(x + p, 16)
-    t0 = f32x4.add(t0, f32x4.mul(x1, v128.load(w0 + p, 16)))
-    t1 = f32x4.add(t1, f32x4.mul(x1, v128.load(w1 + p, 16)))
-    t2 = f32x4.add(t2, f32x4.mul(x1, v128.load(w2 + p, 16)))
-    t3 = f32x4.add(t3, f32x4.mul(x1, v128.load(w3 + p, 16)))
+    const v = v128.load(w + p)
+    s0 = f32x4.add(s0, f32x4.mul(v, v128.load(x + p)))
+    s1 = f32x4.add(s1, f32x4.mul(v, v128.load(x1 + p)))
+    s2 = f32x4.add(s2, f32x4.mul(v, v128.load(x2 + p)))
+    s3 = f32x4.add(s3, f32x4.mul(v, v128.load(x3 + p)))
+    const u = v128.load(w + p, 16)
+    t0 = f32x4.add(t0, f32x4.mul(u, v128.load(x + p, 16)))
+    t1 = f32x4.add(t1, f32x4.mul(u, v128.load(x1 + p, 16)))
+    t2 = f32x4.add(t2, f32x4.mul(u, v128.load(x2 + p, 16)))
+    t3 = f32x4.add(t3, f32x4.mul(u, v128.load(x3 + p, 16)))
   }
-  return f32x4(total(f32x4.add(s0, t0)), total(f32x4.add(s1, t1)), total(f32x4.add(s2, t2)), total(f32x4.add(s3, t3)))
+  return totals(f32x4.add(s0, t0), f32x4.add(s1, t1), f32x4.add(s2, t2), f32x4.add(s3, t3))
 }
 
 /**
@@ -213,6 +243,70 @@ export function transposeCodes(args: usize, piece: i32): void {
   }
 }
 
+/** Dot products of one group of `loads` loads of codes with four rows, as lanes. */
+function codes4(x: usize, w0: usize, w1: usize, w2: usize, w3: usize, loads: i32): v128 {
+  let s0 = f32x4.splat(0)
+  let s1 = f32x4.splat(0)
+  let s2 = f32x4.splat(0)
+  let s3 = f32x4.splat(0)
+  let p = x
+  for (let l: usize = 0; l < (<usize>loads) << 4; l += 16) {
+    const c0 = v128.load(w0 + l)
+    const c1 = v128.load(w1 + l)
+    const c2 = v128.load(w2 + l)
+    const c3 = v128.load(w3 + l)
+    let mask = i32x4.splat(0xf)
+    let v = v128.load(p)
+    s0 = f32x4.add(s0, f32x4.mul(v, f32x4.convert_i32x4_s(v128.and(c0, mask))))
+    s1 = f32x4.add(s1, f32x4.mul(v, f32x4.convert_i32x4_s(v128.and(c1, mask))))
+    s2 = f32x4.add(s2, f32x4.mul(v, f32x4.convert_i32x4_s(v128.and(c2, mask))))
+    s3 = f32x4.add(s3, f32x4.mul(v, f32x4.convert_i32x4_s(v128.and(c3, mask))))
+    v = v128.load(p, 16)
+    mask = i32x4.splat(0xf0)
+    s0 = f32x4.add(s0, f32x4.mul(v, f32x4.convert_i32x4_s(v128.and(c0, mask))))
+    s1 = f32x4.add(s1, f32x4.mul(v, f32x4.convert_i32x4_s(v128.and(c1, mask))))
+    s2 = f32x4.add(s2, f32x4.mul(v, f32x4.convert_i32x4_s(v128.and(c2, mask))))
+    s3 = f32x4.add(s3, f32x4.mul(v, f32x4.convert_i32x4_s(v128.and(c3, mask))))
+    v = v128.load(p, 32)
+    mask = i32x4.splat(0xf00)
+    s0 = f32x4.add(s0, f32x4.mul(v, f32x4.convert_i32x4_s(v128.and(c0, mask))))
+    s1 = f32x4.add(s1, f32x4.mul(v, f32x4.convert_i32x4_s(v128.and(c1, mask))))
+    s2 = f32x4.add(s2, f32x4.mul(v, f32x4.convert_i32x4_s(v128.and(c2, mask))))
+    s3 = f32x4.add(s3, f32x4.mul(v, f32x4.convert_i32x4_s(v128.and(c3, mask))))
+    v = v128.load(p, 48)
+    mask = i32x4.splat(0xf000)
+    s0 = f32x4.add(s0, f32x4.mul(v, f32x4.convert_i32x4_s(v128.and(c0, mask))))
+    s1 = f32x4.add(s1, f32x4.mul(v, f32x4.convert_i32x4_s(v128.and(c1, mask))))
+    s2 = f32x4.add(s2, f32x4.mul(v, f32x4.convert_i32x4_s(v128.and(c2, mask))))
+    s3 = f32x4.add(s3, f32x4.mul(v, f32x4.convert_i32x4_s(v128.and(c3, mask))))
+    v = v128.load(p, 64)
+    mask = i32x4.splat(0xf0000)
+    s0 = f32x4.add(s0, f32x4.mul(v, f32x4.convert_i32x4_s(v128.and(c0, mask))))
+    s1 = f32x4.add(s1, f32x4.mul(v, f32x4.convert_i32x4_s(v128.and(c1, mask))))
+    s2 = f32x4.add(s2, f32x4.mul(v, f32x4.convert_i32x4_s(v128.and(c2, mask))))
+    s3 = f32x4.add(s3, f32x4.mul(v, f32x4.convert_i32x4_s(v128.and(c3, mask))))
+    v = v128.load(p, 80)
+    mask = i32x4.splat(0xf00000)
+    s0 = f32x4.add(s0, f32x4.mul(v, f32x4.convert_i32x4_s(v128.and(c0, mask))))
+    s1 = f32x4.add(s1, f32x4.mul(v, f32x4.convert_i32x4_s(v128.and(c1, mask))))
+    s2 = f32x4.add(s2, f32x4.mul(v, f32x4.convert_i32x4_s(v128.and(c2, mask))))
+    s3 = f32x4.add(s3, f32x4.mul(v, f32x4.convert_i32x4_s(v128.and(c3, mask))))
+    v = v128.load(p, 96)
+    mask = i32x4.splat(0xf000000)
+    s0 = f32x4.add(s0, f32x4.mul(v, f32x4.convert_i32x4_s(v128.and(c0, mask))))
+    s1 = f32x4.add(s1, f32x4.mul(v, f32x4.convert_i32x4_s(v128.and(c1, mask))))
+    s2 = f32x4.add(s2, f32x4.mul(v, f32x4.convert_i32x4_s(v128.and(c2, mask))))
+    s3 = f32x4.add(s3, f32x4.mul(v, f32x4.convert_i32x4_s(v128.and(c3, mask))))
+    v = v128.load(p, 112)
+    s0 = f32x4.add(s0, f32x4.mul(v, f32x4.convert_i32x4_s(i32x4.shr_u(c0, 28))))
+    s1 = f32x4.add(s1, f32x4.mul(v, f32x4.convert_i32x4_s(i32x4.shr_u(c1, 28))))
+    s2 = f32x4.add(s2, f32x4.mul(v, f32x4.convert_i32x4_s(i32x4.shr_u(c2, 28))))
+    s3 = f32x4.add(s3, f32x4.mul(v, f32x4.convert_i32x4_s(i32x4.shr_u(c3, 28))))
+    p += 128
+  }
+  return totals(s0, s1, s2, s3)
+}
+
 /**
  * y = x Wᵀ of 4-bit codes with a half for the scale of each 128. args: x (as above), w, scales, y, m, n, n8, loads,
  * scales of a row, outputs of a piece.
@@ -226,70 +320,45 @@ export function gemvCodes(args: usize, piece: i32): void {
   const n = word(args, 5)
   const n8 = word(args, 6)
   const loads = word(args, 7)
-  const scaleRow = word(args, 8)
+  const scaleRow = (<usize>word(args, 8)) << 1
   const each = word(args, 9)
   const groups = (loads + 3) >> 2
+  const row = (<usize>loads) << 4
   const end = least((piece + 1) * each, n8)
-  for (let o = piece * each; o < end; o += 2) {
+  for (let o = piece * each; o < end; o += 4) {
     const o0 = least(o, n - 1)
     const o1 = least(o + 1, n - 1)
-    const w0 = w + ((<usize>o0 * loads) << 4)
-    const w1 = w + ((<usize>o1 * loads) << 4)
+    const o2 = least(o + 2, n - 1)
+    const o3 = least(o + 3, n - 1)
     for (let r = 0; r < m; r++) {
-      const row = x + ((<usize>r * (loads * 32 + groups)) << 2)
-      let y0: f32 = 0
-      let y1: f32 = 0
+      const from = x + ((<usize>r * (loads * 32 + groups)) << 2)
+      let sum = f32x4.splat(0)
       for (let g = 0; g < groups; g++) {
-        const last = least(g * 4 + 4, loads)
-        let s0 = f32x4.splat(0)
-        let s1 = f32x4.splat(0)
-        let t0 = f32x4.splat(0)
-        let t1 = f32x4.splat(0)
-        for (let l = g * 4; l < last; l++) {
-          const c0 = v128.load(w0 + ((<usize>l) << 4))
-          const c1 = v128.load(w1 + ((<usize>l) << 4))
-          const p = row + ((<usize>l) << 7)
-          let v = v128.load(p)
-          let mask = i32x4.splat(0xf)
-          s0 = f32x4.add(s0, f32x4.mul(v, f32x4.convert_i32x4_s(v128.and(c0, mask))))
-          s1 = f32x4.add(s1, f32x4.mul(v, f32x4.convert_i32x4_s(v128.and(c1, mask))))
-          v = v128.load(p, 16)
-          mask = i32x4.splat(0xf0)
-          t0 = f32x4.add(t0, f32x4.mul(v, f32x4.convert_i32x4_s(v128.and(c0, mask))))
-          t1 = f32x4.add(t1, f32x4.mul(v, f32x4.convert_i32x4_s(v128.and(c1, mask))))
-          v = v128.load(p, 32)
-          mask = i32x4.splat(0xf00)
-          s0 = f32x4.add(s0, f32x4.mul(v, f32x4.convert_i32x4_s(v128.and(c0, mask))))
-          s1 = f32x4.add(s1, f32x4.mul(v, f32x4.convert_i32x4_s(v128.and(c1, mask))))
-          v = v128.load(p, 48)
-          mask = i32x4.splat(0xf000)
-          t0 = f32x4.add(t0, f32x4.mul(v, f32x4.convert_i32x4_s(v128.and(c0, mask))))
-          t1 = f32x4.add(t1, f32x4.mul(v, f32x4.convert_i32x4_s(v128.and(c1, mask))))
-          v = v128.load(p, 64)
-          mask = i32x4.splat(0xf0000)
-          s0 = f32x4.add(s0, f32x4.mul(v, f32x4.convert_i32x4_s(v128.and(c0, mask))))
-          s1 = f32x4.add(s1, f32x4.mul(v, f32x4.convert_i32x4_s(v128.and(c1, mask))))
-          v = v128.load(p, 80)
-          mask = i32x4.splat(0xf00000)
-          t0 = f32x4.add(t0, f32x4.mul(v, f32x4.convert_i32x4_s(v128.and(c0, mask))))
-          t1 = f32x4.add(t1, f32x4.mul(v, f32x4.convert_i32x4_s(v128.and(c1, mask))))
-          v = v128.load(p, 96)
-          mask = i32x4.splat(0xf000000)
-          s0 = f32x4.add(s0, f32x4.mul(v, f32x4.convert_i32x4_s(v128.and(c0, mask))))
-          s1 = f32x4.add(s1, f32x4.mul(v, f32x4.convert_i32x4_s(v128.and(c1, mask))))
-          v = v128.load(p, 112)
-          t0 = f32x4.add(t0, f32x4.mul(v, f32x4.convert_i32x4_s(i32x4.shr_u(c0, 28))))
-          t1 = f32x4.add(t1, f32x4.mul(v, f32x4.convert_i32x4_s(i32x4.shr_u(c1, 28))))
-        }
-        const zero = load<f32>(row + ((loads * 32 + g) << 2))
-        const at0 = scales + ((<usize>o0 * scaleRow + g) << 1)
-        const at1 = scales + ((<usize>o1 * scaleRow + g) << 1)
-        y0 += halfValue(load<u16>(at0)) * (total(f32x4.add(s0, t0)) - zero)
-        y1 += halfValue(load<u16>(at1)) * (total(f32x4.add(s1, t1)) - zero)
+        const at16 = (<usize>g) << 6
+        const products = codes4(
+          from + ((<usize>g) << 9),
+          w + row * o0 + at16,
+          w + row * o1 + at16,
+          w + row * o2 + at16,
+          w + row * o3 + at16,
+          least(4, loads - 4 * g),
+        )
+        const zero = v128.load32_splat(from + ((<usize>(loads * 32 + g)) << 2))
+        const at2 = scales + ((<usize>g) << 1)
+        const scale = f32x4(
+          halfValue(load<u16>(at2 + scaleRow * o0)),
+          halfValue(load<u16>(at2 + scaleRow * o1)),
+          halfValue(load<u16>(at2 + scaleRow * o2)),
+          halfValue(load<u16>(at2 + scaleRow * o3)),
+        )
+        sum = f32x4.add(sum, f32x4.mul(scale, f32x4.sub(products, zero)))
       }
-      const to = y + ((<usize>r * n8 + o) << 2)
-      store<f32>(to, o < n ? y0 : 0)
-      store<f32>(to + 4, o + 1 < n ? y1 : 0)
+      v128.store(y + ((<usize>r * n8 + o) << 2), v128.and(sum, inside(o, n)))
     }
   }
+}
+
+/** All bits of the lanes whose output is one. */
+function inside(first: i32, n: i32): v128 {
+  return i32x4.lt_s(i32x4.add(i32x4.splat(first), i32x4(0, 1, 2, 3)), i32x4.splat(n))
 }
