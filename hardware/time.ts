@@ -183,7 +183,11 @@ function real(
   warm: boolean,
 ): Expected {
   const { shape } = o
-  if (shape.kind === 'gemm') return productTime(o, shape, kernels, bytes)
+  if (shape.kind === 'gemm') {
+    const product = productTime(o, shape, kernels, bytes)
+    // What a product does beside multiplying (softmax, outliers) runs meanwhile on the vector units.
+    return vector > product.expected ? { expected: vector, term: 'compute' } : product
+  }
   if (shape.kind === 'attention' && kernels.attention && fusesAttention(o.unit, kernels)) {
     const fused = attentionKernel(o, shape, kernels, kernels.attention, warm)
     // Below the roof the model is asked about what it was not made for: rows gathered one by one, latents in few bits.
