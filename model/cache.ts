@@ -102,7 +102,7 @@ export interface Selection {
   /** The kernels of that choice. */
   choose?(choice: Choice): readonly ChoiceKernel[]
   /** Bytes that choosing keeps beside the rows, of one layer and group. */
-  keeps?(choice: Omit<Choice, 'regions'>): number
+  keeps?(choice: Choice): number
   /** Rows that must be held for a sequence of `tokens`, at most. */
   holds(tokens: number): number
   /** They are copies, kept apart from all others: each sequence has its own, in pages of their own. */
@@ -214,14 +214,33 @@ export function choices(
   wide?: Wide,
 ): ChoiceKernel[] {
   if (!selections.some((s) => s.choose)) return []
+  const kernels: ChoiceKernel[] = []
+  for (const [s, choice] of inTurn(ask, selections, wide)) if (s.choose) kernels.push(...s.choose(choice))
+  return kernels
+}
+
+/** The bytes that a group's choices keep beside its rows. */
+export function choiceBytes(
+  ask: Omit<Choice, 'regions' | 'mask'>,
+  selections: readonly Selection[],
+  wide?: Wide,
+): number {
+  let bytes = 0
+  for (const [s, choice] of inTurn(ask, selections, wide)) bytes += s.keeps?.(choice) ?? 0
+  return bytes
+}
+
+function* inTurn(
+  ask: Omit<Choice, 'regions' | 'mask'>,
+  selections: readonly Selection[],
+  wide?: Wide,
+): Generator<readonly [Selection, Choice]> {
   const mask = mergeMasks(selections)
   let regions = maskedRegions(ask.group, true, mask, wide)
-  const kernels: ChoiceKernel[] = []
   for (const s of selections) {
-    if (s.choose) kernels.push(...s.choose({ ...ask, regions, mask }))
+    yield [s, { ...ask, regions, mask }]
     if (s.thin) regions = s.thin(regions, ask.group, mask)
   }
-  return kernels
 }
 
 function maskedRegions(group: Sequences, causal: boolean, mask: Mask, wide?: Wide): Region[] {

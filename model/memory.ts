@@ -1,6 +1,6 @@
 // What a deployment holds on one device: weights, cache and working activations, of its fullest pipeline stage.
 import type { Attention, Module, Role, Stack } from './architecture.ts'
-import { mergeMasks, pieces, type Row, type Selection, type Wide } from './cache.ts'
+import { choiceBytes, pieces, type Row, type Selection, type Wide } from './cache.ts'
 import { type Deployment, weightBytes } from './deployment.ts'
 import { attentionRow, layerSelections, rankHeads } from './modules/attention.ts'
 import { indexRow, latentRow } from './modules/latent-attention.ts'
@@ -111,12 +111,10 @@ function kept(m: Module, d: Deployment): Kept {
 
 /** What the selections that choose among a layer's rows keep for it. */
 function choosing(a: Attention, d: Deployment, selections: readonly Selection[]): Pick<Kept, 'keeps'> {
-  const choosers = selections.filter((s) => s.keeps)
-  if (choosers.length === 0) return {}
-  const mask = mergeMasks(selections)
-  const sizes = { headDim: a.headDim, valueDim: a.valueDim ?? a.headDim, width: d.stream.bits / 8, mask }
+  if (!selections.some((s) => s.keeps)) return {}
+  const sizes = { headDim: a.headDim, valueDim: a.valueDim ?? a.headDim, width: d.stream.bits / 8 }
   const heads = rankHeads(a, d)
-  return { keeps: (group) => choosers.reduce((sum, s) => sum + (s.keeps?.({ ...sizes, ...heads, group }) ?? 0), 0) }
+  return { keeps: (group) => choiceBytes({ ...sizes, ...heads, group }, selections, d.store.wide) }
 }
 
 /** What must be held while tokens may be taken back: as many more of what a window would forget. */

@@ -74,6 +74,7 @@ export function resolve(query: Query): Resolved {
   checkCount('past', query.past, 0)
   checkCount('source', query.source, 1)
   checkCount('new-tokens', query.newTokens, 1, 1e7)
+  checkMethods(query)
   const phase = query.phase ?? (architecture.kind === 'encoder' ? 'encode' : 'decode')
   checkPhase(architecture, phase, query)
   const heard = hear(architecture, query.audio, warnings)
@@ -102,6 +103,12 @@ export function resolve(query: Query): Resolved {
   for (const m of query.methods ?? []) warnings.push(...m.warnings(resolved))
   checkStrategies(resolved)
   return resolved
+}
+
+function checkMethods({ methods = [] }: Query): void {
+  const names = methods.map((m) => m.name)
+  const twice = names.find((name, i) => names.indexOf(name) !== i)
+  if (twice !== undefined) throw new RangeError(`with: expected ${twice} once, got it twice`)
 }
 
 /** The method that decodes in rounds of its own, if one does. */

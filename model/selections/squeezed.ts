@@ -72,7 +72,7 @@ function scaled(r: Region, share: number) {
   return { read: r.read * share, attended: r.attended * share }
 }
 
-/** What is clustered of a group's past: keys, and the centroids that stand for them. */
+/** What is clustered of a region: keys, and the centroids that stand for them. */
 interface Clustered {
   readonly keys: number
   readonly fine: number
@@ -81,8 +81,8 @@ interface Clustered {
   readonly sharers: number
 }
 
-function clusteredOf(rows: number, copies: number, sharers: number, s: Squeezed): Clustered {
-  const keys = Math.max(0, rows - s.window)
+function clusteredOf({ begin, end, copies, sharers }: Region, s: Squeezed): Clustered {
+  const keys = Math.max(0, end - begin - s.window)
   return { keys, fine: Math.floor(s.clusters * keys), coarse: Math.floor(s.coarse * keys), copies, sharers }
 }
 
@@ -90,11 +90,11 @@ const centroidBytes = 2
 const countBytes = 4
 
 /** Centroids with the sizes of their clusters, and every key's label (and every centroid's, in a hierarchy). */
-function keptBytes({ group, kvHeads, headDim }: Omit<Choice, 'regions'>, s: Squeezed): number {
+function keptBytes({ regions, kvHeads, headDim }: Choice, s: Squeezed): number {
   let bytes = 0
-  for (const p of group.past) {
-    if (!p.fixed) continue
-    const c = clusteredOf(p.tokens, p.copies, p.sharers, s)
+  for (const r of regions) {
+    if (!clusters(r)) continue
+    const c = clusteredOf(r, s)
     const centroids = (c.fine + c.coarse) * (headDim * centroidBytes + countBytes)
     const labels = ((c.keys + (c.coarse > 0 ? c.fine : 0)) * s.index) / 8
     bytes += c.copies * kvHeads * (centroids + labels)
@@ -106,7 +106,7 @@ function kernels(choice: Choice, s: Squeezed): ChoiceKernel[] {
   const out: ChoiceKernel[] = []
   for (const r of choice.regions) {
     if (!clusters(r)) continue
-    const c = clusteredOf(r.end - r.begin, r.copies, r.sharers, s)
+    const c = clusteredOf(r, s)
     if (c.fine === 0) continue
     if (c.coarse > 0) out.push(lookup('coarse-lookup', choice, c, c.coarse, s.passes))
     const looked = c.coarse > 0 ? c.fine * s.survive : c.fine
@@ -144,7 +144,8 @@ function lookup(
       m: (queries * heads) / (c.copies * kvHeads),
       n: centroids,
       k: headDim,
-      matrices: c.copies * kvHeads,
+      // A second pass multiplies again.
+      matrices: passes * c.copies * kvHeads,
     },
     matrix: passes * 2 * pairs * headDim,
     vector: passes * 3 * pairs,

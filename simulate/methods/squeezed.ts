@@ -9,6 +9,9 @@ import type { Resolved } from '../query.ts'
 /** k-means iterations that the paper's 24 minutes for 128k tokens of a 7B model are, at an A100's fp32 peak. */
 const iterations = 125
 
+/** What the published budget of the hierarchy, 0.122, implies. */
+const impliedSurvive = 0.68
+
 export const squeezed: Method = {
   name: 'squeezed',
   means: "a document's keys are clustered beforehand; each pass attends only keys of the clusters that matter to it",
@@ -24,7 +27,13 @@ export const squeezed: Method = {
       most: 1,
       default: 0,
     },
-    { name: 'survive', means: 'share of the centroids that the first level leaves', least: 0, most: 1, default: 0.68 },
+    {
+      name: 'survive',
+      means: 'share of the centroids that the first level leaves',
+      least: 0,
+      most: 1,
+      default: impliedSurvive,
+    },
     { name: 'window', means: 'last tokens of the document that are always read', least: 0, whole: true, default: 100 },
     { name: 'index', means: 'bits of a label and an index: 64 as released', choices: [64, 32, 16], default: 32 },
     { name: 'passes', means: 'times a lookup reads its centroids: 2 as released', choices: [2, 1], default: 2 },
@@ -41,6 +50,9 @@ export const squeezed: Method = {
     if (longest === 0) warnings.push('squeezed: no document is cached before this pass, so nothing is chosen from')
     else if (s.clusters > 0 && Math.floor(s.clusters * (longest - s.window)) < 1) {
       warnings.push(`squeezed: a document of ${longest} tokens makes no cluster, so all of it is read`)
+    }
+    if (s.coarse === 0 && s.survive !== impliedSurvive) {
+      warnings.push('squeezed: survive is of a first level; without coarse it changes nothing')
     }
     if (groups.some((g) => g.past.some((p) => p.fixed && p.sharers > 1)) && s.clusters > 0) {
       warnings.push(

@@ -56,7 +56,7 @@ describe('methods compose', () => {
       -1,
     )
     const held = (context + 1 - 1) * row + 2 * d * 2 + tables
-    const kept = Math.floor(0.05 * (context - 100)) * (256 + 4) * 4 + ((context - 100) * 4 * 32) / 8
+    const kept = Math.floor(0.05 * clustered) * (256 + 4) * 4 + labels
     expect(p.memory.kv).toBeCloseTo(32 * (held + kept), -1)
     expect(p.speedup?.bound).toBeGreaterThan(1)
   })
@@ -75,6 +75,19 @@ describe('methods compose', () => {
     await expect(ask({ deployment: { kv: parseFormat('fp8') } }, 'kvquant')).rejects.toThrow(
       /--kv fp8 and kvquant 4-bit/,
     )
+  })
+
+  it('refuses a method twice', async () => {
+    await expect(ask({}, 'squeezed:sparsity=0.9', 'squeezed:sparsity=0.5')).rejects.toThrow(
+      /squeezed once, got it twice/,
+    )
+  })
+
+  it('holds centroids and labels of the tokens that are clustered, without residuals', async () => {
+    const kept = async (...texts: string[]) => (await ask({}, ...texts)).memory.kv
+    const beside = (await kept('kivi:residual=128', 'squeezed:sparsity=0.9')) - (await kept('kivi:residual=128'))
+    const clustered = 32768 - 128 - 100
+    expect(beside).toBeCloseTo(32 * 32 * (Math.floor(0.05 * clustered) * (256 + 4) + clustered * 4), 3)
   })
 })
 
@@ -147,6 +160,10 @@ describe('documents', () => {
   ])('refuses %o', async (query, message) => {
     await expect(ask(query)).rejects.toThrow(message)
   })
+  it('warns of an option that changes nothing', async () => {
+    expect((await ask({}, 'squeezed:sparsity=0.9,survive=0.3')).warnings.join()).toMatch(/without coarse it changes/)
+    expect((await ask({}, 'squeezed:sparsity=0.9,survive=0.3,coarse=0.01')).warnings.join()).not.toMatch(/survive/)
+  })
   it('warns of a document that nothing treats apart', async () => {
     expect((await ask({ fixed: 100 })).warnings.join()).toMatch(/--fixed: no method/)
   })
@@ -179,6 +196,43 @@ describe('what the published kernels show is expected, what bytes promise is the
     expect(coded?.bound_s).toBeLessThan(dense?.bound_s ?? 0)
     expect(coded?.expected_s).toBeGreaterThan(dense?.expected_s ?? 0)
     expect(coded?.term).toBe('decode')
+  })
+})
+
+describe('time of passes with methods', () => {
+  const sets = [
+    ['kvquant'],
+    ['squeezed:sparsity=0.9'],
+    ['squeezed:sparsity=0.7,coarse=0.01', 'kvquant:bits=2'],
+    ['kivi'],
+  ]
+  it('has no operator below its roof', async () => {
+    const machines = [h100, a6000, await loadMachine('t4')]
+    for (const name of ['llama-3.1-8b', 't5-large', 'gpt-oss-20b']) {
+      const architecture = await loadModel(name)
+      for (const machine of machines) {
+        for (const query of [
+          { batch: 3, phase: 'prefill', past: 20_000, context: 1000 } as const,
+          { context: 100_000 },
+        ]) {
+          for (const texts of sets) {
+            for (const o of (await ask({ architecture, machine, ...query }, ...texts)).operators)
+              expect(o.expected_s, `${name} ${machine.name} ${texts} ${o.name}`).toBeGreaterThanOrEqual(o.bound_s)
+          }
+        }
+      }
+    }
+  })
+  it('multiplies twice where a lookup reads its centroids twice', async () => {
+    const prompt = { phase: 'prefill', batch: 4, past: 100_000, context: 4096 } as const
+    const lookup = async (passes: number) => {
+      const p = await ask(prompt, `squeezed:sparsity=0.9,passes=${passes}`)
+      return p.operators.find((o) => o.name === 'attention-lookup')
+    }
+    const [once, twice] = [await lookup(1), await lookup(2)]
+    expect(once?.limit).toBe('compute')
+    expect((twice?.flops ?? 0) / (once?.flops ?? 1)).toBe(2)
+    expect((twice?.expected_s ?? 0) / (once?.expected_s ?? 1)).toBeGreaterThan(1.9)
   })
 })
 

@@ -75,8 +75,9 @@ describe('the budget', () => {
     const group = { sequences: 1, query: 1, logits: 1, past: [{ tokens, copies: 1, sharers: 1, fixed: true as const }] }
     const place = { copies: 1, sharers: 1, fixed: true, exempt: false, fresh: false, wide: false, gathered: false }
     const region = { begin: 0, end: tokens, ...place, read: tokens, attended: tokens }
-    const choice = { group, mask: unmasked, heads: 4, kvHeads, headDim: dim, valueDim: dim, width: 2 }
-    const kernels = selection.choose?.({ ...choice, regions: [region] }) ?? []
+    const sizes = { heads: 4, kvHeads, headDim: dim, valueDim: dim, width: 2 }
+    const choice = { ...sizes, group, mask: unmasked, regions: [region] }
+    const kernels = selection.choose?.(choice) ?? []
     // Queries, the sums by centroid and partial outputs are activations on which no row depends.
     const lookups = kernels.filter(({ name }) => name.includes('lookup')).flatMap(({ streams }) => streams)
     const others = kernels.filter(({ name }) => ['select', 'indices'].includes(name)).flatMap(({ streams }) => streams)
