@@ -107,7 +107,8 @@ export function percent(share: number): string {
 
 /** A signed relative error: +1.23 %, -0.04 %, 0 %. */
 export function relativeError(share: number): string {
-  if (share === 0) return '0 %'
+  // What doubles round away is no error.
+  if (Math.abs(share) < 1e-12) return '0 %'
   const value = share * 100
   const size = Math.abs(value)
   if (size < 0.005) return `${value < 0 ? '-' : '+'}<0.01 %`
