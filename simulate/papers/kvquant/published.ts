@@ -5,8 +5,16 @@ const paper = 'kvquant'
 const arxiv = 'arXiv 2401.18079'
 
 export const bitsTable: Table = { paper, table: 'average bits', source: `${arxiv}, table 18` }
-export const sizeTable: Table = { paper, table: 'KV cache size', source: `${arxiv}, tables 1 and 8, and its text` }
-export const kernelTable: Table = { paper, table: 'kernel times', source: `${arxiv}, table 6` }
+export const sizeTable: Table = {
+  paper,
+  table: 'KV cache size',
+  source: `${arxiv}, tables 1 and 8, its text, and its repository; in GiB`,
+}
+export const kernelTable: Table = {
+  paper,
+  table: 'kernel times',
+  source: `${arxiv}, table 6; in seconds, of one layer`,
+}
 export const perplexityTable: Table = {
   paper,
   table: 'perplexity',
@@ -53,7 +61,7 @@ export const table18: Readonly<
   ],
 }
 
-/** GiB, which the paper calls GB: LLaMA-7B at 128k (131072) tokens unless it says otherwise. */
+/** GiB, which the paper calls GB: LLaMA-7B at 128k (131072) tokens unless it says otherwise; `4.9e2` is "~490". */
 export const sizes: readonly (readonly [
   item: string,
   codes: Codes | 'fp16',
@@ -76,6 +84,7 @@ export const sizes: readonly (readonly [
   ['llama-7b/128k/nuq2-1%', 'nuq-1%', 2, '9.3'],
   ['llama-65b/128k/nuq2-1%', 'nuq-1%', 2, '46.5', 'llama-65b'],
   ['llama-7b/1M (2^20)/nuq2', 'nuq', 2, '64', 'llama-7b', 2 ** 20],
+  ['llama-7b/1,000,000/fp16', 'fp16', 16, '4.9e2', 'llama-7b', 1e6],
   ['llama-7b/10,000,000/nuq2', 'nuq', 2, '611.5', 'llama-7b', 1e7],
 ]
 
@@ -85,7 +94,7 @@ export const compression: readonly (readonly [bits: 4 | 3 | 2, published: string
   [2, '6.9'],
 ]
 
-/** Microseconds of one layer of LLaMA-7B on an RTX A6000, batch 1, at 2048 and 16384 tokens. */
+/** Seconds of one layer of LLaMA-7B on an RTX A6000, batch 1, at 2048 and 16384 tokens. */
 export const table6 = {
   'K fp16': ['33.3e-6', '219.4e-6'],
   'K nuq4-1%': ['25.6e-6', '126.3e-6'],
