@@ -23,6 +23,14 @@ export function logAxis(
   }
 }
 
+/** Round numbers from `min` to `max`, the more of each power of ten the fewer powers there are. */
+export function roundTicks(min: number, max: number): number[] {
+  const steps = max / min < 20 ? [1, 2, 3, 4, 6, 8] : max / min < 1000 ? [1, 2, 5] : [1]
+  return powersOfTen(min / 10, max)
+    .flatMap((power) => steps.map((step) => step * power))
+    .filter((value) => value >= min && value <= max)
+}
+
 /** Powers of ten from `min` to `max`. */
 export function powersOfTen(min: number, max: number): number[] {
   const first = Math.ceil(Math.log10(min) - 1e-9)

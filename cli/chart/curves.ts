@@ -2,7 +2,7 @@
 import type { Chart, ChartDataset, Plugin } from 'chart.js'
 import type { Curve, Series } from '../../simulate/reproduce.ts'
 import * as units from '../units.ts'
-import { logAxis, powersOfTen } from './axes.ts'
+import { logAxis, powersOfTen, roundTicks } from './axes.ts'
 import { type Context, draw, faint, ink, width } from './canvas.ts'
 import { colour } from './palette.ts'
 import { write, writeLines } from './text.ts'
@@ -13,6 +13,7 @@ type Dataset = ChartDataset<'scatter' | 'bubble'>
 export async function plotCurves(path: string, title: string, curves: readonly Curve[]): Promise<void> {
   const names = [...new Set(curves.flatMap((c) => c.series.map((s) => s.name)))]
   const ys = curves.flatMap((c) => c.series.flatMap((s) => s.points.map(([, y]) => y)))
+  const [low, high] = [Math.min(...ys) / 1.6, Math.max(...ys) * 1.6]
   const yTitle = [...new Set(curves.map((c) => c.y))].join('; ')
   await draw(path, {
     type: 'scatter',
@@ -23,7 +24,7 @@ export async function plotCurves(path: string, title: string, curves: readonly C
       layout: { padding: { left: 16, top: 168, right: 32, bottom: 24 + 20 * curves.length } },
       scales: {
         ...Object.fromEntries(curves.map((c, i) => [`x${i}`, xAxis(c)])),
-        y: logAxis(yTitle, Math.min(...ys) / 1.6, Math.max(...ys) * 1.6, units.plain),
+        y: logAxis(yTitle, low, high, units.plain, roundTicks(low, high)),
       },
     },
     plugins: [captions(title, curves, names)],

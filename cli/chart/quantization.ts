@@ -2,7 +2,7 @@
 import type { ChartDataset, Plugin } from 'chart.js'
 import type { Quantization, SweepRow } from '../quantization.ts'
 import * as units from '../units.ts'
-import { logAxis } from './axes.ts'
+import { logAxis, roundTicks } from './axes.ts'
 import { type Context, draw, faint, ink, width } from './canvas.ts'
 import { colour } from './palette.ts'
 import { write } from './text.ts'
@@ -33,7 +33,7 @@ export async function plotQuantization(path: string, q: Quantization): Promise<v
       layout: { padding: { left: 16, top: 92, right: 280, bottom: 24 } },
       scales: {
         x: bitsAxis(Math.min(...bits), Math.max(...bits)),
-        y: logAxis(y, low, high, percent, ticks(low, high)),
+        y: logAxis(y, low, high, percent, roundTicks(low, high)),
       },
     },
     plugins: [captions(q, names, attention)],
@@ -42,12 +42,6 @@ export async function plotQuantization(path: string, q: Quantization): Promise<v
 
 function percent(value: number): string {
   return `${units.digits(value * 100)} %`.replace(/\.0+ %$/, ' %').replace(/(\.\d*?)0+ %$/, '$1 %')
-}
-
-/** 1, 2 and 5 of every power of ten. */
-function ticks(low: number, high: number): number[] {
-  const powers = Array.from({ length: 12 }, (_, i) => 10 ** (i - 9))
-  return powers.flatMap((p) => [p, 2 * p, 5 * p]).filter((v) => v >= low && v <= high)
 }
 
 function bitsAxis(low: number, high: number) {

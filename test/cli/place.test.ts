@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { powersOfTen } from '../../cli/chart/axes.ts'
+import { powersOfTen, roundTicks } from '../../cli/chart/axes.ts'
 import { overlap, place } from '../../cli/chart/place.ts'
 
 const area = { left: 0, top: 0, right: 700, bottom: 600 }
@@ -32,5 +32,10 @@ describe('an axis', () => {
     expect(powersOfTen(0.05, 2500)).toEqual([0.1, 1, 10, 100, 1000])
     expect(powersOfTen(1, 1000)).toEqual([1, 10, 100, 1000])
     expect(powersOfTen(2, 9)).toEqual([])
+  })
+  it('has more of them where few powers are in sight', () => {
+    expect(roundTicks(1.75, 12.8)).toEqual([2, 3, 4, 6, 8, 10])
+    expect(roundTicks(0.5, 200)).toEqual([0.5, 1, 2, 5, 10, 20, 50, 100, 200])
+    expect(roundTicks(0.05, 2500)).toEqual(powersOfTen(0.05, 2500))
   })
 })
