@@ -3,6 +3,7 @@ import { loadMachine } from '../../hardware/catalog.ts'
 import { loadModel } from '../../model/catalog.ts'
 import { bitsRows, rulerRows, sizeRows } from './kvquant/caches.ts'
 import { kernelRows } from './kvquant/kernels.ts'
+import { orderingRows } from './kvquant/orderings.ts'
 import { ablation, codes, perplexityTable, table18 } from './kvquant/published.ts'
 import type { Paper } from './paper.ts'
 import { type Row, row } from './row.ts'
@@ -20,5 +21,14 @@ function perplexityRows(): Row[] {
 /** Loads the paper, with the model and the machine that its kernels ran on. */
 export async function load(): Promise<Paper> {
   const [model, machine, sized] = await Promise.all([loadModel('llama-7b'), loadMachine('rtx-a6000'), sizeRows()])
-  return { rows: () => [...bitsRows(), ...sized, ...kernelRows(model, machine), ...rulerRows(), ...perplexityRows()] }
+  return {
+    rows: () => [
+      ...bitsRows(),
+      ...sized,
+      ...kernelRows(model, machine),
+      ...orderingRows(),
+      ...rulerRows(),
+      ...perplexityRows(),
+    ],
+  }
 }

@@ -18,6 +18,15 @@ describe('KVQuant', async () => {
     // 65B: 80 layers of 8192, keys and values in 16 bits.
     expect(at('grid/llama-65b/10000000/fp16')).toBeCloseTo((2 * 80 * 8192 * 2 * 1e7) / 2 ** 30, 6)
   })
+  it('shows the margin of each ordering, and that it vanishes in its control', () => {
+    const orderings = of('orderings on synthetic tensors')
+    expect(orderings.length).toBe(2 * 5)
+    for (const r of orderings) {
+      expect(r).toMatchObject({ evidence: 'synthetic', published: null, status: 'not reproducible' })
+      if (r.item.endsWith('/margin')) expect(r.computed, r.item).toBeGreaterThan(1.15)
+      else expect(r.computed, r.item).toBeLessThan(1.06)
+    }
+  })
   it('has every kernel time within 6 %, fitted, with the bound beside it', () => {
     const expected = of('kernel times').filter((r) => r.item.endsWith('/expected'))
     expect(expected.length).toBe(12)
