@@ -35,7 +35,7 @@ describe('compare', () => {
     const method = 'draft:model=llama-3.2-1b,alpha=0.8'
     const text = await run('compare', 'llama-3.1-8b', '--on', 'h100-sxm,h200', '--with', method)
     expect(text).toContain('draft:model=llama-3.2-1b,alpha=0.8\n')
-    expect(text).toMatch(/h100-sxm: draft: gamma 4 was chosen[^]*h200: draft: gamma 3 was chosen/)
+    expect(text).toMatch(/h100-sxm: draft: gamma 4 was chosen[\s\S]*h200: draft: gamma 3 was chosen/)
   })
   it('answers for each machine what predict does', async () => {
     const flags = ['--batch', '4', '--phase', 'prefill']
