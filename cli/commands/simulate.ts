@@ -17,6 +17,10 @@ export const simulations: Readonly<Record<string, Simulation>> = {
     summary: 'speculative decoding: closed form and Monte Carlo over gamma',
     load: () => import('./simulate/speculate.ts'),
   },
+  search: {
+    summary: 'tree search by steps: ETS, REBASE, beam search and DVTS, their cache and cost',
+    load: () => import('./simulate/search.ts'),
+  },
 }
 
 const names = Object.keys(simulations).join(', ')

@@ -17,6 +17,8 @@ export interface Node {
   readonly answer?: string
   /** Whether the path up to here can still be right; undefined where the source does not know. */
   readonly correct?: boolean
+  /** What the step says, in whatever words: equal for steps that say the same; undefined where the source does not know. */
+  readonly approach?: number
 }
 
 export interface Problem {

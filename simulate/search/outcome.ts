@@ -6,7 +6,7 @@ import { type Costs, type Seconds, type StepCost, stepCost } from './cost.ts'
 import type { Node, Source } from './node.ts'
 import type { Solver } from './program.ts'
 import { recomputedTokens } from './radix.ts'
-import { type Clock, coverage, type Search, search } from './search.ts'
+import { approaches, type Clock, coverage, type Going, going, type Search, search } from './search.ts'
 import type { Settings } from './select.ts'
 
 /** `fitting`: a problem starts when its whole tree fits. `all`: every thread starts one, and they take turns. */
@@ -32,14 +32,16 @@ interface Part {
   readonly unique: number
   readonly unshared: number
   readonly peak: number
-  readonly kept: number
-  readonly right: number
+  readonly going: Going
+  /** Of those that can be right, and of their approaches. */
+  readonly right: Going
+  readonly approaches: Going
   readonly correct: boolean | undefined
   readonly generated: number
   readonly missing: number
   readonly requested: number
   readonly recomputed: number
-  readonly choosing: number
+  readonly solving: number
   readonly solves: number
   readonly unproven: number
   readonly clusters: number
@@ -68,6 +70,10 @@ export interface Outcome {
   /** Share of the candidates that can be right that go on. Undefined where nobody knows which can. */
   readonly coverage: number | undefined
   readonly coverageInterval: Interval | undefined
+  /** The same of the approaches that they take, each once a step. */
+  readonly approaches: number | undefined
+  /** Share of all candidates that go on. */
+  readonly going: number
   readonly accuracy: number | undefined
   /** Wilson's. */
   readonly accuracyInterval: Interval | undefined
@@ -140,13 +146,15 @@ function partOf(one: Search, costs: Costs | undefined, lost: readonly number[] =
     unique: sum((s) => s.unique + prompt, choices),
     unshared: sum((s) => s.unshared + prompt * s.candidates.length, choices),
     peak: steps.reduce((most, s) => Math.max(most, s.held + prompt, s.unique + prompt), 0),
-    ...coverage(steps),
+    going: going(steps),
+    right: coverage(steps),
+    approaches: approaches(steps),
     correct: one.right,
     generated: sum((s) => s.samples.reduce((n, x) => n + x.tokens, 0)),
     missing: sum((s) => s.missing),
     requested: sum((s) => s.samples.reduce((n, x) => n + (x.parent?.path ?? 0) + prompt, 0)),
     recomputed: lost.reduce((n, x) => n + x, 0),
-    choosing: one.choosing,
+    solving: one.solving,
     solves: solved.length,
     unproven: solved.filter((s) => s.chosen.optimal === false).length,
     clusters: sum((s) => s.chosen.clusters ?? 0),
@@ -174,11 +182,7 @@ function outcomeOf(parts: readonly Part[]): Outcome {
   const choices = sum((p) => p.choices)
   const known = parts.filter((p) => p.correct !== undefined)
   const correct = known.filter((p) => p.correct).length
-  const right = sum((p) => p.right)
-  const covered = pairs(
-    parts.filter((p) => p.right > 0),
-    (p) => [p.kept, p.right],
-  )
+  const covered = share(parts, (p) => p.right)
   const tree = pairs(
     parts.filter((p) => p.choices > 0),
     (p) => [p.unique, p.choices],
@@ -193,8 +197,10 @@ function outcomeOf(parts: readonly Part[]): Outcome {
       total: sum((p) => p.unique) / parts.length,
     },
     kvInterval: tree.ratioInterval,
-    coverage: right === 0 ? undefined : covered.ratio,
-    coverageInterval: right === 0 ? undefined : covered.ratioInterval,
+    coverage: covered?.ratio,
+    coverageInterval: covered?.ratioInterval,
+    approaches: share(parts, (p) => p.approaches)?.ratio,
+    going: share(parts, (p) => p.going)?.ratio ?? 1,
     accuracy: known.length === 0 ? undefined : correct / known.length,
     accuracyInterval: known.length === 0 ? undefined : wilson(correct, known.length),
     steps: choices / parts.length,
@@ -205,11 +211,16 @@ function outcomeOf(parts: readonly Part[]): Outcome {
     solver: {
       solves: sum((p) => p.solves),
       unproven: sum((p) => p.unproven),
-      seconds: sum((p) => p.choosing),
+      seconds: sum((p) => p.solving),
       clusters: choices === 0 ? 0 : sum((p) => p.clusters) / choices,
     },
     time: parts.every((p) => p.time !== undefined) ? timeOutcome(parts.map((p) => p.time as Time)) : undefined,
   }
+}
+
+function share(parts: readonly Part[], of: (p: Part) => Going): Pairs | undefined {
+  const some = parts.map(of).filter((g) => g.of > 0)
+  return some.length === 0 ? undefined : pairs(some, (g) => [g.kept, g.of])
 }
 
 function timeOutcome(times: readonly Time[]): TimeOutcome {

@@ -27,11 +27,11 @@ export interface Search<N extends Node = Node> {
   /** Whether the answer is right; undefined where nobody knows. */
   readonly right: boolean | undefined
   readonly prompt: number
-  /** Seconds that choosing took on this computer. */
-  readonly choosing: number
+  /** Seconds that the solver took on this computer; 0 without a clock. */
+  readonly solving: number
 }
 
-/** A clock, where choosing is to be timed: seconds. */
+/** Seconds, where the solver is to be timed. */
 export type Clock = () => number
 
 /** Searches one problem of the source. Throws RangeError where settings or rewards make no search. */
@@ -44,11 +44,17 @@ export function search<N extends Node>(
 ): Search<N> {
   const { root, truth } = source.problem(index)
   const choose = chooser<N>(settings)
+  let solving = 0
+  const timed: Solver = (program) => {
+    const begin = clock()
+    const kept = solve(program)
+    solving += clock() - begin
+    return kept
+  }
   const steps: SearchStep<N>[] = []
   const ballots: Ballot[] = []
   let remaining = settings.width
   let nodes: readonly N[] = [root]
-  let choosing = 0
   for (let depth = 0; nodes.length > 0; depth++) {
     const candidates: N[] = []
     for (const node of nodes) {
@@ -60,16 +66,14 @@ export function search<N extends Node>(
       }
     }
     if (depth >= settings.depth || remaining <= 0 || candidates.length === 0) break
-    const begin = clock()
-    const chosen = choose.choose({ candidates, remaining, embedding: (n) => source.embedding(n), solve })
-    choosing += clock() - begin
+    const chosen = choose.choose({ candidates, remaining, embedding: (n) => source.embedding(n), solve: timed })
     const step = expanded(source, depth, candidates, chosen)
     steps.push(step)
     nodes = step.samples
   }
   const answer = weightedMajority(ballots)
   const right = truth === undefined ? undefined : answer === truth
-  return { steps, ballots, answer, right, prompt: root.tokens, choosing }
+  return { steps, ballots, answer, right, prompt: root.tokens, solving }
 }
 
 function expanded<N extends Node>(
@@ -101,17 +105,45 @@ function expanded<N extends Node>(
   }
 }
 
-/** Of the candidates that can still be right, those that go on, over all steps; 1 of 1 where there are none. */
-export function coverage(steps: readonly SearchStep[]): { readonly kept: number; readonly right: number } {
-  let kept = 0
-  let right = 0
+/** Of what could go on, how much did. */
+export interface Going {
+  readonly of: number
+  readonly kept: number
+}
+
+/** Candidates of all steps after the first. */
+export function going(steps: readonly SearchStep[]): Going {
+  return total(steps, (candidates, goes) => {
+    return { of: candidates.length, kept: candidates.filter((_, i) => goes(i)).length }
+  })
+}
+
+/** Candidates that can still be right. */
+export function coverage(steps: readonly SearchStep[]): Going {
+  return total(steps, (candidates, goes) => {
+    const right = candidates.map((c) => c.correct === true)
+    return { of: right.filter(Boolean).length, kept: right.filter((r, i) => r && goes(i)).length }
+  })
+}
+
+/** Approaches of those, each once a step. */
+export function approaches(steps: readonly SearchStep[]): Going {
+  return total(steps, (candidates, goes) => {
+    const right = candidates.map((c) => (c.correct ? c.approach : undefined))
+    const all = new Set(right.filter((a) => a !== undefined))
+    return { of: all.size, kept: new Set(right.filter((a, i) => a !== undefined && goes(i))).size }
+  })
+}
+
+function total(
+  steps: readonly SearchStep[],
+  of: (candidates: readonly Node[], goes: (i: number) => boolean) => Going,
+): Going {
+  let sum = { of: 0, kept: 0 }
   for (const { depth, candidates, chosen } of steps) {
     if (depth === 0) continue
-    for (const [i, c] of candidates.entries()) {
-      if (!c.correct) continue
-      right++
-      if ((chosen.widths[i] as number) > 0) kept++
-    }
+    const one = of(candidates, (i) => (chosen.widths[i] as number) > 0)
+    sum = { of: sum.of + one.of, kept: sum.kept + one.kept }
   }
-  return { kept, right }
+  return sum
 }

@@ -24,7 +24,7 @@ export const generatorDefaults = {
   /** Exponent of Zipf's law of the approaches that a step may take. */
   zipf: 2,
   /** Steps before it on which what an approach means depends: steps that share them and their own say the same. */
-  memory: 1,
+  approachMemory: 1,
   /** Entries of an embedding, and the spread of one step's about its approach's, whose own spread is 1. */
   embeddingSize: 32,
   embeddingNoise: 0.13,
@@ -116,7 +116,7 @@ function child(parent: SyntheticNode, place: number, g: Generator, answers: Floa
     latent,
     correct,
     key,
-    approach: approachOf(parent, rank, g.memory),
+    approach: approachOf(parent, rank, g.approachMemory),
     rank,
     ...(terminal && { answer: correct ? right : `wrong ${picked(answers, random())}` }),
   }
