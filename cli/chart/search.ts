@@ -1,4 +1,4 @@
-// What strategies keep of the right paths, over the cache that they need; or what λ leaves of a tree.
+// What strategies keep of the right paths, over the cache that they need; or what lambda leaves of a tree.
 import type { Point } from '../commands/simulate/search.ts'
 import { UsageError } from '../errors.ts'
 import * as units from '../units.ts'
@@ -69,7 +69,7 @@ async function plotCoverage(path: string, title: string, points: readonly Point[
 async function plotLambda(path: string, title: string, points: readonly Point[], along: Lambda): Promise<void> {
   const solved = points.filter((p) => p.settings.strategy.startsWith('ets'))
   const other = along === 'budget' ? 'diversity' : 'budget'
-  const sign = along === 'budget' ? 'λd' : 'λb'
+  const sign = along === 'budget' ? 'lambda-d' : 'lambda-b'
   const label = ({ settings: s }: Point) =>
     s.strategy === 'ets' ? `${sign} ${s[other]}, width ${s.width}` : `no coverage, width ${s.width}`
   const names = checked([...new Set(solved.map(label))])
@@ -80,10 +80,10 @@ async function plotLambda(path: string, title: string, points: readonly Point[],
     })),
     ...(along === 'budget' ? [boundary] : []),
   ]
-  const x = along === 'budget' ? 'λb' : 'λd'
+  const x = along === 'budget' ? 'lambda-b' : 'lambda-d'
   await plotPanels(path, {
     title: `Tree search: what ${x} leaves of a tree`,
-    under: `${title}. At λb = 1 keeping all is worth as much as its tree costs.`,
+    under: `${title}. At lambda-b 1 keeping all is worth as much as its tree costs.`,
     y: 'share',
     label: units.percent,
     panels: [
@@ -95,7 +95,7 @@ async function plotLambda(path: string, title: string, points: readonly Point[],
 }
 
 const boundary: PanelSeries = {
-  name: 'λb = 1',
+  name: 'lambda-b 1',
   theory: true,
   points: [
     { x: 1, y: 0 },
@@ -104,7 +104,7 @@ const boundary: PanelSeries = {
 }
 
 function tokens(x: number): string {
-  return units.quantity(x)
+  return x >= 1000 ? `${x / 1000}k` : String(x)
 }
 
 function checked<T extends string>(names: T[]): T[] {

@@ -80,7 +80,7 @@ function secondsOf({ deployment, profile }: Place, workload: Workload): Seconds 
 }
 
 /** Pieces of a step over which leaves that still grow are counted as their mean. */
-export const usualPieces = 12
+export const usualPieces = 24
 
 /** `recomputed`: tokens of one problem that fell out of the cache and are read again. */
 export function stepCost(

@@ -187,7 +187,8 @@ function ets<N extends Node>(s: Settings, { candidates, remaining, embedding, so
   const rewards = rewardsOf(candidates)
   const first = rebaseWidths(rewards, remaining, s.temperature)
   const shares = first.map((w) => w / remaining)
-  const clusters = s.diversity > 0 ? clustersOf(candidates.map(embedding), s.distance) : []
+  const several = s.diversity > 0 && candidates.length > 1
+  const clusters = several ? clustersOf(candidates.map(embedding), s.distance) : []
   const kept: Kept = solve(treeProgram(candidates, shares, s, clusters))
   const chosen = candidates.flatMap((_, i) => (kept.keep[i] ? [i] : []))
   const again = rebaseWidths(
@@ -206,8 +207,7 @@ function ets<N extends Node>(s: Settings, { candidates, remaining, embedding, so
 /** Clusters of last steps; none where there is nothing to tell apart. */
 function clustersOf(embeddings: readonly ArrayLike<number>[], distance: number): number[] {
   const [first] = embeddings
-  if (embeddings.length < 2 || first === undefined) return []
-  if (embeddings.every((e) => sameVector(e, first))) return []
+  if (first === undefined || embeddings.every((e) => sameVector(e, first))) return []
   return averageLinkage(embeddings, distance)
 }
 

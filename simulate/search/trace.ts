@@ -136,7 +136,9 @@ function checkCycles(entries: ReadonlyMap<string | number, Entry>): void {
     let at: Entry | undefined = entry
     while (at !== undefined && !safe.has(at)) {
       if (path.has(at)) {
-        const first = [...path].reduce((a, b) => (b.line.at < a.line.at ? b : a))
+        const order = [...path]
+        const cycle = order.slice(order.indexOf(at))
+        const first = cycle.reduce((a, b) => (b.line.at < a.line.at ? b : a))
         fail(first.line.at, `expected a tree, got a cycle through node ${first.id}`)
       }
       path.add(at)

@@ -241,6 +241,7 @@ interface Flags {
   readonly timeSolver?: true | undefined
   readonly admit?: (typeof admissions)[number] | undefined
   readonly events?: true | undefined
+  readonly embedder?: string | undefined
 }
 
 function settingsOf(flags: Flags, depth: number, tokens: number): Settings[] {
@@ -267,7 +268,7 @@ function checkApplies(flags: Flags, grid: readonly Settings[]): void {
   const some = (of: (s: Settings) => boolean) => grid.some(of)
   const needs = (given: unknown, flag: string, strategies: string, applies: boolean) => {
     if (given !== undefined && !applies)
-      throw new UsageError(`${flag}: it is for ${strategies}; expected one of them in --strategy`)
+      throw new UsageError(`${flag}: it is for ${strategies}; expected that in --strategy`)
   }
   const programs = some((s) => solves(s.strategy))
   needs(flags.lambdaB, '--lambda-b', 'ets and ets-kv', programs)
@@ -292,6 +293,7 @@ function checkApplies(flags: Flags, grid: readonly Settings[]): void {
     'beam and dvts',
     some((s) => s.strategy === 'beam' || s.strategy === 'dvts'),
   )
+  needs(flags.embedder, '--embedder', 'ets with a lambda-d above 0', some(clustered))
   if (flags.timeLimit !== undefined && flags.solver === 'greedy') {
     throw new UsageError('--time-limit: it is for --solver exact, not for greedy')
   }
