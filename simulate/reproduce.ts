@@ -36,6 +36,10 @@ const table = {
     title: 'Squeezed Attention (arXiv 2411.09688)',
     load: async () => (await import('./papers/squeezed-attention.ts')).load(),
   },
+  ets: {
+    title: 'ETS: Efficient Tree Search for Inference-Time Scaling (arXiv 2502.13575)',
+    load: async () => (await import('./papers/ets.ts')).load(),
+  },
   bild: {
     title: 'BiLD: Big Little Decoder (arXiv 2302.07863), with the tables of speculative decoding',
     load: async () => (await import('./papers/bild.ts')).load(),

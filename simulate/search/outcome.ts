@@ -126,6 +126,11 @@ export function experiment(e: Experiment): Outcome {
   return outcomeOf(parts)
 }
 
+/** What searches with the same settings come to on these machines, as many at once as fit. */
+export function outcomeOn(searches: readonly Search[], costs?: Costs): Outcome {
+  return outcomeOf(searches.map((one) => partOf(one, costs)))
+}
+
 function inTurns(searches: readonly Search[], costs: Costs, log: Experiment['log']): Part[] {
   const { deployment, budget, weights } = costs.generator
   const free = Math.max(0, budget - weights)
