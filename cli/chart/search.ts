@@ -7,7 +7,6 @@ import { type Panel, type PanelSeries, plotPanels } from './panels.ts'
 
 /** Draws the points of a sweep: of λ_b or λ_d where it has several, else of strategies and widths. */
 export async function plotSearch(path: string, title: string, points: readonly Point[]): Promise<void> {
-  if (points.length < 2) throw new UsageError('--plot: expected several strategies, widths or lambdas to draw, got one')
   const along = lambdaOf(points)
   await (along === undefined ? plotCoverage(path, title, points) : plotLambda(path, title, points, along))
 }

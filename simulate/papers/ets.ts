@@ -33,7 +33,7 @@ const accuracyTable: Table = { paper, table: 'accuracy', source: `${arxiv}, MATH
 
 const widths = [16, 64, 256] as const
 const seeds = [1, 2, 3] as const
-const problems = 3
+const problems = 2
 
 /** λ_b and λ_d: as chosen for the set, and as released for a width of 256. */
 const lambdas = [

@@ -194,6 +194,9 @@ export function command() {
         throw new UsageError('--events: expected one strategy, width and pair of lambdas')
       if (flags.events && outputFormat(flags) === 'csv')
         throw new UsageError('--events: expected no --csv, whose rows are of the sweep')
+      if (flags.plot !== undefined && grid.length < 2) {
+        throw new UsageError('--plot: expected several strategies, widths or lambdas to draw, got one')
+      }
       checkApplies(flags, grid)
       const steps = await searchSteps(flags)
       checkEmbedded(grid, steps)
