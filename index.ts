@@ -121,6 +121,33 @@ export { type OperatorAnswer, type Prediction, predict } from './simulate/predic
 export { type Phase, type Query, type Resolved, resolve } from './simulate/query.ts'
 export { loadPaper, paperNames } from './simulate/reproduce.ts'
 export { autoregressive, type Round, type Step, type Strategy } from './simulate/round.ts'
+export { rebaseWidths } from './simulate/search/allocation.ts'
+export { averageLinkage } from './simulate/search/clusters.ts'
+export { type Costs as SearchCosts, type Place as SearchPlace, placed, stepCost } from './simulate/search/cost.ts'
+export { exactSolver } from './simulate/search/exact.ts'
+export { greedyKept } from './simulate/search/greedy.ts'
+export {
+  type Node as SearchNode,
+  pathTokens,
+  type Source as SearchSource,
+  uniqueTokens,
+} from './simulate/search/node.ts'
+export {
+  against,
+  type Experiment as SearchExperiment,
+  experiment as searchExperiment,
+  type Outcome as SearchOutcome,
+} from './simulate/search/outcome.ts'
+export { objective as treeObjective, type Program as TreeProgram, treeProgram } from './simulate/search/program.ts'
+export { type Search, type SearchStep, search as searchTree } from './simulate/search/search.ts'
+export {
+  type Settings as SearchSettings,
+  settingsDefaults as searchDefaults,
+  strategyNames,
+} from './simulate/search/select.ts'
+export { type Generator as SearchGenerator, generatorDefaults, syntheticSource } from './simulate/search/synthetic.ts'
+export { parseSearchTrace, type SearchTrace } from './simulate/search/trace.ts'
+export { weightedMajority } from './simulate/search/vote.ts'
 export { type Acceptance, alphaOf, fromAccepted, fromAlpha, tokensPerRound } from './simulate/speculation/acceptance.ts'
 export { type Buffers, bufferSlots, buffers, quantizedOfPrompt } from './simulate/speculation/buffers.ts'
 export { bestGamma, bestGammaOf, operationsFactor, speedup } from './simulate/speculation/gain.ts'

@@ -7,14 +7,19 @@ import {
   assign,
   calibrate,
   cosineClusters,
+  exactSolver,
+  greedyKept,
   kvMethod,
   loadMachine,
   loadModel,
   predict,
   quantize,
+  searchDefaults,
+  searchTree,
   seeded,
   simulateBild,
   synthetic,
+  syntheticSource,
   textsOfTask,
   upTo,
 } from '../dist/index.js'
@@ -131,6 +136,44 @@ if (streams !== undefined) {
   console.log(
     `stream read           ${((100 * wasm) / gcc).toFixed(0)} % of a gcc loop's on ${threads} threads (${(wasm / 1e9).toFixed(1)} of ${(gcc / 1e9).toFixed(1)} GB/s)`,
   )
+}
+
+// Tree search: seconds of a step by width, with ETS's greedy choice and without a program; then HiGHS's part.
+function searchStep(strategy, width, solve, clock) {
+  const settings = { ...searchDefaults, strategy, width, depth: 8, tokens: 1e6 }
+  const source = syntheticSource(3, 1, { hazard: 0 })
+  const begin = performance.now()
+  let steps = 0
+  let solving = 0
+  for (let i = 0; i < source.problems; i++) {
+    const one = searchTree(source, i, settings, solve, clock)
+    steps += one.steps.length
+    solving += one.solving
+  }
+  return [(performance.now() - begin) / 1e3 / steps, solving / steps]
+}
+
+const solve = await exactSolver()
+const searchWidths = [16, 64, 256, 1024]
+for (const [name, strategy, solver] of [
+  ['rebase', 'rebase', greedyKept],
+  ['ets, greedy', 'ets', greedyKept],
+  ['ets, exact', 'ets', solve],
+]) {
+  searchStep(strategy, 16, solver)
+  const steps = searchWidths.map((w) => searchStep(strategy, w, solver, () => performance.now() / 1e3))
+  const growth = Math.log(steps.at(-1)[0] / steps[1][0]) / Math.log(searchWidths.at(-1) / searchWidths[1])
+  const shown = steps.map(([whole]) => (whole * 1e3).toFixed(2)).join(', ')
+  const part = steps.map(([, solving]) => (solving * 1e3).toFixed(2)).join(', ')
+  console.log(
+    `search ${name.padEnd(14)} ${shown} ms a step at widths ${searchWidths.join(', ')} (as N^${growth.toFixed(2)} from 64 on)${strategy === 'ets' ? `, solving ${part}` : ''}`,
+  )
+}
+const deep = ['--width', '256', '--problems', '100', '--hazard', '0', '--max-tokens', '1M', '--memory', '400e9']
+const searching = ['--model', 'llemma-34b', '--on', 'h100-nvl', '--json', ...deep]
+for (const flags of [['rebase'], ['ets', '--solver', 'greedy']]) {
+  const whole = seconds([program, 'simulate', 'search', '--strategy', ...flags, ...searching])
+  console.log(`search 100 problems   ${whole.toFixed(1)} s at width 256 and depth 25 (${flags.join(' ')})`)
 }
 
 // With a folder of measurements: all files but serving's, some 52,000 rows.
