@@ -81,7 +81,10 @@ export function chooser<N extends Node>(s: Settings): Chooser<N> {
   }
 }
 
-function checkSettings({ width, temperature, budget, diversity, fixed, distance }: Settings): void {
+/** Distances of all pairs of candidates are held at once. */
+const mostClustered = 4096
+
+function checkSettings({ strategy, width, temperature, budget, diversity, fixed, distance }: Settings): void {
   const whole = (name: string, value: number) => {
     if (!Number.isInteger(value) || value < 1) {
       throw new RangeError(`${name}: expected a whole number from 1, got ${value}`)
@@ -95,6 +98,9 @@ function checkSettings({ width, temperature, budget, diversity, fixed, distance 
   if (!(temperature > 0)) throw new RangeError(`temperature: expected a number above 0, got ${temperature}`)
   if (!(budget >= 0)) throw new RangeError(`lambda-b: expected a number from 0, got ${budget}`)
   if (!(diversity >= 0)) throw new RangeError(`lambda-d: expected a number from 0, got ${diversity}`)
+  if (strategy === 'ets' && diversity > 0 && width > mostClustered) {
+    throw new RangeError(`width: expected at most ${mostClustered} for ets with coverage, got ${width}`)
+  }
   if (!(distance >= 0)) throw new RangeError(`distance: expected a number from 0, got ${distance}`)
 }
 

@@ -200,7 +200,7 @@ export function command() {
       checkApplies(flags, grid)
       const steps = await searchSteps(flags)
       checkEmbedded(grid, steps)
-      const longest = steps.prompt + tokens
+      const longest = steps.prompt + tokens + (flags.longest ?? d.longest)
       const places = await searchPlaces(flags, longest)
       if (flags.admit !== undefined && places === undefined)
         throw new UsageError('--admit: expected --model beside it, got none')

@@ -325,6 +325,7 @@ describe('strategies', () => {
     [{ width: 0 }, 'width: expected a whole number from 1, got 0'],
     [{ width: 2.5 }, 'width: expected a whole number from 1, got 2.5'],
     [{ width: 4, fixed: 5 }, 'fixed: expected at most the width 4, got 5'],
+    [{ width: 5000, strategy: 'ets' as const }, 'width: expected at most 4096 for ets with coverage, got 5000'],
     [{ temperature: 0 }, 'temperature: expected a number above 0, got 0'],
     [{ budget: -1 }, 'lambda-b: expected a number from 0, got -1'],
   ])('refuse %j', (given, message) => {
