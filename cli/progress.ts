@@ -11,13 +11,13 @@ export interface Progress {
 /** Milliseconds between two looks at what the user does, and before a line is first shown. */
 const patience = 200
 
-/** Progress on stderr where it is a terminal; silent elsewhere. */
-export function progress(stream: NodeJS.WriteStream = process.stderr): Progress {
+/** Progress on stderr where it is a terminal; silent elsewhere. `hint` tells an interrupted user what to do next. */
+export function progress(stream: NodeJS.WriteStream = process.stderr, hint = ''): Progress {
   let last = performance.now()
   let shown = false
   const interrupted = () => {
     clear()
-    stream.write('memwall: interrupted\n')
+    stream.write(`memwall: interrupted${hint}\n`)
     process.exit(130)
   }
   const clear = () => {
@@ -29,7 +29,7 @@ export function progress(stream: NodeJS.WriteStream = process.stderr): Progress 
     async step(what) {
       if (performance.now() - last < patience) return
       if (stream.isTTY) {
-        stream.write(`\r\x1b[K${what}`)
+        stream.write(`\r\x1b[K${what.slice(0, Math.max(20, (stream.columns ?? 80) - 1))}`)
         shown = true
       }
       // The signal's handler runs here.

@@ -48,21 +48,25 @@ const linearRoles: readonly Role[] = ['attention', 'recurrence', 'ffn', 'experts
 
 /** A deployment of the architecture: as released, but for the options. Units: none; throws where ranks do not divide. */
 export function deploy(architecture: Architecture, options: DeploymentOptions = {}): Deployment {
-  const last = lastDeployed.get(architecture)
-  if (last && sameOptions(last.options, options)) return last.deployment
+  const last = lastDeployed.get(architecture) ?? []
+  const known = last.find((l) => sameOptions(l.options, options))
+  if (known) return known.deployment
   const deployment = newDeployment(architecture, options)
   // Copied: a caller may change its own object and ask again.
-  lastDeployed.set(architecture, { options: { ...options, parallel: { ...options.parallel } }, deployment })
+  const copy = { ...options, parallel: { ...options.parallel }, roles: { ...options.roles } }
+  lastDeployed.set(architecture, [{ options: copy, deployment }, ...last.slice(0, remembered - 1)])
   return deployment
 }
 
-/** A sweep asks for the same deployment again and again: what is derived from it is then derived once. */
-const lastDeployed = new WeakMap<Architecture, { options: DeploymentOptions; deployment: Deployment }>()
+/** A sweep asks for the same deployments again and again: what is derived from them is then derived once. */
+const lastDeployed = new WeakMap<Architecture, { options: DeploymentOptions; deployment: Deployment }[]>()
+/** A method and its baseline take turns, with a draft's or a view's deployment between them. */
+const remembered = 4
 
 function sameOptions(a: DeploymentOptions, b: DeploymentOptions): boolean {
-  const { parallel: p = {}, ...of } = a
-  const { parallel: q = {}, ...and } = b
-  return shallowlyEqual(of, and) && shallowlyEqual(p, q)
+  const { parallel: p = {}, roles: r = {}, ...of } = a
+  const { parallel: q = {}, roles: s = {}, ...and } = b
+  return shallowlyEqual(of, and) && shallowlyEqual(p, q) && shallowlyEqual(r, s)
 }
 
 function shallowlyEqual(a: object, b: object): boolean {

@@ -1,0 +1,100 @@
+// A sweep as plain data, so that workers and a later resumption get the same one; and what it is made of once loaded.
+import { checkNames, type Expression, parseExpression } from '../../simulate/expression.ts'
+import { type Objective, parseObjectives } from '../../simulate/whatif/pareto.ts'
+import { type Plan, planOf, type Request } from '../../simulate/whatif/plan.ts'
+import { type Answered, type Ask, lookup, refused, rowAt, rowNames } from '../../simulate/whatif/row.ts'
+import type { Prices } from '../../simulate/cost.ts'
+import { UsageError } from '../errors.ts'
+import { loadMachineArgument, loadModelArgument } from '../source.ts'
+
+export const sweepFormats = ['text', 'jsonl', 'csv'] as const
+export type SweepFormat = (typeof sweepFormats)[number]
+
+export interface SweepSpec {
+  readonly request: Request
+  readonly metric?: string
+  readonly where?: string
+  /** x and y, of which only the front is put out. */
+  readonly pareto?: string
+  readonly prices: Prices
+  readonly format: SweepFormat
+  /** Whether a chart needs the figures of every point. */
+  readonly drawn: boolean
+}
+
+export interface Sweep {
+  readonly spec: SweepSpec
+  readonly plan: Plan
+  readonly ask: Ask
+  readonly objectives?: readonly [x: Objective, y: Objective]
+}
+
+/** Loads what the spec names. Throws UsageError and RangeError. */
+export async function loadSweep(spec: SweepSpec): Promise<Sweep> {
+  const plan = await planOf(spec.request, { model: loadModelArgument, machine: loadMachineArgument })
+  const { metric, where, pareto, prices } = spec
+  const ask: Ask = {
+    prices,
+    ...(metric !== undefined && { metric: await parseExpression('--metric', metric) }),
+    ...(where !== undefined && { where: await parseExpression('--where', where) }),
+  }
+  return { spec, plan, ask, ...(pareto !== undefined && { objectives: await parseObjectives('--pareto', pareto) }) }
+}
+
+/** Points that are tried beforehand. */
+const tried = 64
+/** Points that are tried where the first ones all fail. */
+const triedAtMost = 4096
+
+/** Tries some points spread over the sweep: throws where none can be asked, or an expression reads what is not there. */
+export async function trySome({ plan, ask, objectives, spec }: Sweep): Promise<{ secondsPerPoint: number; sample: Answered }> {
+  for (const machine of Object.keys(spec.prices.of)) {
+    if (!pricedMachines(plan).includes(machine)) {
+      throw new UsageError(`--price: expected a machine of --on, got ${machine}`)
+    }
+  }
+  const expressions = expressionsOf({ ask, ...(objectives && { objectives }) })
+  for (const [option, expression] of expressions) checkPrices(option, expression, spec)
+  const { sample, asked } = await firstAnswer(plan, spec.prices)
+  for (const [option, expression] of expressions) checkNames(option, expression, lookup(sample), rowNames(sample))
+  const begin = performance.now()
+  const n = Math.min(tried, plan.count)
+  for (let k = 0; k < n; k++) await rowAt(plan, spread(k, n, plan.count), ask)
+  return { secondsPerPoint: (performance.now() - begin) / 1e3 / n, sample: asked }
+}
+
+function pricedMachines(plan: Plan): string[] {
+  return plan.machines.map((m) => m.name)
+}
+
+/** One of `n` points spread evenly over `count`. */
+function spread(k: number, n: number, count: number): number {
+  return Math.floor((k * count) / n)
+}
+
+async function firstAnswer(plan: Plan, prices: Prices): Promise<{ sample: Answered; asked: Answered }> {
+  let reason = ''
+  const n = Math.min(triedAtMost, plan.count)
+  for (let k = 0; k < n; k++) {
+    const row = await rowAt(plan, spread(k, n, plan.count), { prices })
+    if (!refused(row)) return { sample: row, asked: row }
+    reason ||= row.error
+  }
+  throw new RangeError(n > 1 ? `none of ${n} points can be asked; the first: ${reason}` : reason)
+}
+
+type Named = readonly [option: string, expression: Expression]
+
+function expressionsOf({ ask, objectives }: Pick<Sweep, 'ask' | 'objectives'>): Named[] {
+  return [
+    ...(ask.metric ? [['--metric', ask.metric] as const] : []),
+    ...(ask.where ? [['--where', ask.where] as const] : []),
+    ...(objectives ?? []).map((o) => ['--pareto', o.expression] as const),
+  ]
+}
+
+function checkPrices(option: string, { names }: Expression, { prices }: SweepSpec): void {
+  const needs = names.find((name) => name === 'price_per_hour' || name === 'cost_per_million_tokens')
+  if (needs === undefined || prices.all !== undefined || Object.keys(prices.of).length > 0) return
+  throw new UsageError(`${option}: ${needs} needs the price of the machines; expected --price beside it`)
+}
