@@ -14,6 +14,7 @@ export const commands: Readonly<Record<string, Row>> = {
   },
   compare: { summary: 'the same query on several machines, side by side', load: () => import('./commands/compare.ts') },
   sweep: { summary: 'a grid of queries, streamed as rows or drawn', load: () => import('./commands/sweep.ts') },
+  solve: { summary: 'the value of a parameter at which a condition turns', load: () => import('./commands/solve.ts') },
   list: { summary: 'the models, machines, methods or kernels there are', load: () => import('./commands/list.ts') },
   show: { summary: 'a model, machine or method, with its sources', load: () => import('./commands/show.ts') },
   measure: {

@@ -1,16 +1,18 @@
 // The flags of a query where each may take several values, and the request that they make; for sweeps and solvers.
-import type { Prices } from '../simulate/cost.ts'
-import { machineFigures, settings } from '../simulate/whatif/setting.ts'
-import { noRequest, type Request } from '../simulate/whatif/plan.ts'
+
 import { parseFigure } from '../model/quantity.ts'
+import type { Prices } from '../simulate/cost.ts'
+import { noRequest, type Request } from '../simulate/whatif/plan.ts'
+import { machineFigures, settings } from '../simulate/whatif/setting.ts'
+import { words } from '../simulate/whatif/values.ts'
 import { UsageError } from './errors.ts'
 import { each, type Parser, word } from './options.ts'
 import { queryCommand } from './query.ts'
-import { words } from '../simulate/whatif/values.ts'
 
 /** A command with a query's flags, each as it was typed. */
-export function requestCommand(name: string, machines: { readonly means: string }) {
+export function requestCommand(name: string, machines: { readonly means: string; readonly plot: boolean }) {
   const command = queryCommand(name, { means: machines.means, parse: word('--on') })
+  if (!machines.plot) withoutPlot(command)
   for (const option of command.options) {
     const flag = option.long ?? ''
     const key = flag.slice(2)
@@ -24,8 +26,21 @@ export function requestCommand(name: string, machines: { readonly means: string 
       `another figure of the machines: ${machineFigures.join(', ')}; bandwidth=4TB/s; repeatable`,
       each('--set'),
     )
-    .option('--versus <variant>', 'beside the query, it with a method or other settings: kvquant:bits=3, or name=both;with=kvquant:bits=3;kv=fp8; repeatable', each('--versus'))
+    .option(
+      '--versus <variant>',
+      'beside the query, it with a method or other settings: kvquant:bits=3, or name=both;with=kvquant:bits=3;kv=fp8; repeatable',
+      each('--versus'),
+    )
     .option('--price <dollars>', 'of a device and hour: 2.5, or by machine h100-sxm=2.5,t4=0.35', prices('--price'))
+}
+
+/** Takes the option away where nothing would be drawn. */
+function withoutPlot(command: { readonly options: readonly { readonly long?: string | undefined }[] }): void {
+  const options = command.options as { long?: string }[]
+  options.splice(
+    options.findIndex((o) => o.long === '--plot'),
+    1,
+  )
 }
 
 export type RequestFlags = Omit<ReturnType<ReturnType<typeof requestCommand>['opts']>, never>
@@ -63,10 +78,13 @@ export function prices(flag: string): Parser<Prices> {
       const [, machine, amount = part] = /^([^=]+)=(.*)$/s.exec(part) ?? []
       const value = parseFigure(amount)
       if (!(value > 0 && Number.isFinite(value))) {
-        throw new UsageError(`${flag}: expected dollars per device and hour above 0, such as 2.5 or t4=0.35, got ${part || 'nothing'}`)
+        throw new UsageError(
+          `${flag}: expected dollars per device and hour above 0, such as 2.5 or t4=0.35, got ${part || 'nothing'}`,
+        )
       }
       const twice = machine === undefined ? all !== undefined : Object.hasOwn(of, machine)
-      if (twice) throw new UsageError(`${flag}: expected one price of ${machine ?? 'all machines'}, got a second: ${part}`)
+      if (twice)
+        throw new UsageError(`${flag}: expected one price of ${machine ?? 'all machines'}, got a second: ${part}`)
       if (machine === undefined) all = value
       else of[machine] = value
     }

@@ -66,7 +66,9 @@ const binary: Readonly<Record<string, number>> = { ki: 2 ** 10, mi: 2 ** 20, gi:
 
 /** A figure of a machine with or without its unit: `3.35TB/s`, `80GiB`, `989 TFLOP/s`, `2e12`. NaN where it is none. */
 export function parseFigure(text: string): number {
-  const match = /^([0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?)\s*([kmgtp]?i?)((?:B|FLOPS?|OPS?|W|Hz)(?:\/s)?)?$/i.exec(text.trim())
+  const match = /^([0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?)\s*([kmgtp]?i?)((?:B|FLOPS?|OPS?|W|Hz)(?:\/s)?)?$/i.exec(
+    text.trim(),
+  )
   if (!match) return Number.NaN
   const prefix = (match[2] ?? '').toLowerCase()
   return Number(match[1]) * (decimal[prefix] ?? binary[prefix] ?? Number.NaN)

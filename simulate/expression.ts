@@ -165,9 +165,7 @@ class Compiler {
 
   private chain(params: MathNode[], signs: string[], names: Set<string>): Compiled {
     const parts = params.map((part) => this.compile(part, names))
-    const steps = signs.map((sign, i) =>
-      this.comparison(sign, parts[i] as Compiled, parts[i + 1] as Compiled),
-    )
+    const steps = signs.map((sign, i) => this.comparison(sign, parts[i] as Compiled, parts[i + 1] as Compiled))
     return (lookup) => steps.reduce<Leaf>((all, step) => (all === true ? step(lookup) : all), true)
   }
 
@@ -252,7 +250,9 @@ class Compiler {
   }
 
   private fail(expected: string, ...got: Leaf[]): never {
-    throw new RangeError(`${this.option}: expected ${expected}, got ${got.map((v) => JSON.stringify(v)).join(' and ')} in ${this.text}`)
+    throw new RangeError(
+      `${this.option}: expected ${expected}, got ${got.map((v) => JSON.stringify(v)).join(' and ')} in ${this.text}`,
+    )
   }
 }
 
@@ -262,7 +262,12 @@ function negated(value: boolean | null): boolean | null {
 
 /** `memory.fits` of a chain of names; undefined where anything else is in it. */
 function pathOf(node: MathNode): string | undefined {
-  const n = node as unknown as { type: string; name: string; object: MathNode; index: { dimensions: MathNode[]; dotNotation: boolean } }
+  const n = node as unknown as {
+    type: string
+    name: string
+    object: MathNode
+    index: { dimensions: MathNode[]; dotNotation: boolean }
+  }
   if (n.type === 'SymbolNode') return n.name
   if (n.type !== 'AccessorNode' || !n.index.dotNotation) return undefined
   const object = pathOf(n.object)
@@ -287,7 +292,9 @@ export function checkNames(option: string, expression: Expression, lookup: Looku
   for (const name of expression.names) {
     if (lookup(name) !== undefined) continue
     const near = nearestHint(name, all)
-    throw new RangeError(`${option}: expected a key of the answer, got ${name}${near || '; `predict --json` prints them'}`)
+    throw new RangeError(
+      `${option}: expected a key of the answer, got ${name}${near || '; `predict --json` prints them'}`,
+    )
   }
 }
 

@@ -11,3 +11,9 @@ export function translucent(hex: string, opacity: number): string {
   const alpha = Math.round(opacity * 255)
   return `${hex}${alpha.toString(16).padStart(2, '0')}`
 }
+
+/** A colour mixed with white, `share` of it left. */
+export function paler(hex: string, share: number): string {
+  const mixed = [1, 3, 5].map((i) => Math.round(255 + (Number.parseInt(hex.slice(i, i + 2), 16) - 255) * share))
+  return `rgb(${mixed.join(',')})`
+}

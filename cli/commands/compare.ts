@@ -1,14 +1,22 @@
 // memwall compare: one query on several machines.
+import { costOf, priceOf, type Ranking, rank, rankings } from '../../simulate/cost.ts'
 import { predict } from '../../simulate/predict.ts'
 import { UsageError } from '../errors.ts'
-import { names } from '../options.ts'
+import { choice, names } from '../options.ts'
 import { checkOutput, outputOptions, print } from '../output.ts'
 import { queryCommand, queryOf } from '../query.ts'
+import { prices } from '../request.ts'
 import { loadMachineArgument, loadModelArgument } from '../source.ts'
 
 export function command() {
   return queryCommand('compare', { means: 'the machines, separated by commas', parse: names('--on') })
     .description('The same query of MODEL on several machines, one row each.')
+    .option('--price <dollars>', 'of a device and hour: 2.5, or by machine h100-sxm=2.5,t4=0.35', prices('--price'))
+    .option(
+      '--rank <by>',
+      'rank by cost, energy or speed (default: cost where a price is given, else speed)',
+      choice('--rank', Object.keys(rankings) as Ranking[]),
+    )
     .option(...outputOptions.json)
     .option(...outputOptions.csv)
     .option(...outputOptions.markdown)
@@ -26,13 +34,35 @@ export function command() {
         const { plotRoofline } = await import('../chart/roofline.ts')
         await plotRoofline(flags.plot, entries)
       }
+      const { price = { of: {} } } = flags
+      const by = flags.rank ?? (flags.price === undefined ? 'speed' : 'cost')
+      checkPrices(
+        price.of,
+        machines.map((m) => m.name),
+        flags.rank,
+        flags.price !== undefined,
+      )
+      const costs = entries.map(({ prediction, machine }) => ({
+        prediction,
+        cost: costOf(prediction, machine, priceOf(price, machine.name)),
+      }))
       const rows = entries.map((e) => e.prediction)
-      const view = async () => (await import('../views/comparison.ts')).comparisonView(rows)
-      await print({ json: { rows }, view }, flags)
+      const ranking = { by, machines: rank(costs, by) }
+      const view = async () => (await import('../views/comparison.ts')).comparisonView(rows, ranking)
+      await print({ json: { rows, ranking }, view }, flags)
     })
 }
 
 function checkDistinct(names: readonly string[]): void {
   const twice = names.find((name, i) => names.indexOf(name) !== i)
   if (twice !== undefined) throw new UsageError(`--on: expected different machines, got ${twice} twice`)
+}
+
+function checkPrices(of: object, machines: readonly string[], asked: Ranking | undefined, priced: boolean): void {
+  const other = Object.keys(of).find((name) => !machines.includes(name))
+  if (other !== undefined) {
+    throw new UsageError(`--price: expected a machine of --on (${machines.join(', ')}), got ${other}`)
+  }
+  if (asked === 'cost' && !priced)
+    throw new UsageError('--rank: cost needs the price of the machines; expected --price')
 }

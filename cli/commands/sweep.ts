@@ -21,13 +21,30 @@ the keys of \`predict --json\`, such as tokens_per_s / price_per_hour, and know
 + - * / ^ % < <= > >= == != and or not, a ? b : c, min, max, abs, sqrt, log2 ...`
 
 export function command() {
-  return requestCommand('sweep', { means: 'the machines, separated by commas' })
+  const own = requestCommand('sweep', { means: 'the machines, separated by commas', plot: true })
+  for (const option of own.options) {
+    if (option.long === '--plot')
+      option.description = 'draw the points into FILE.png or FILE.svg: lines, a map, bars or a front'
+  }
+  return own
     .description('A grid of queries of MODEL, or of several separated by commas: a row for each point, or a chart.')
-    .option('--metric <expression>', 'a figure of every row, and what charts show (default: tokens_per_s)', word('--metric'))
+    .option(
+      '--metric <expression>',
+      'a figure of every row, and what charts show (default: tokens_per_s)',
+      word('--metric'),
+    )
     .option('--where <expression>', 'only rows for which this holds: memory.fits', word('--where'))
-    .option('--pareto <x,y>', 'only rows that no other beats in both: time_per_output_token_s,tokens_per_s', word('--pareto'))
+    .option(
+      '--pareto <x,y>',
+      'only rows that no other beats in both: time_per_output_token_s,tokens_per_s',
+      word('--pareto'),
+    )
     .optionsGroup('Run:')
-    .option('--workers <n>', 'worker threads (default: one for each core, none where it takes a second)', count('--workers'))
+    .option(
+      '--workers <n>',
+      'worker threads (default: one for each core, none where it takes a second)',
+      count('--workers'),
+    )
     .option('--resume', 'go on with FILE of --out where a run of the same sweep was stopped')
     .option('--yes', `answer more than ${grouped(unasked)} points`)
     .option('--json', 'print JSON Lines: predict without operators, and the point')
@@ -100,7 +117,8 @@ function formatOf({ json, csv, out }: Flags): SweepFormat {
 
 function checkFlags({ out, plot, resume, pareto }: Flags): void {
   for (const path of [out, plot]) if (path !== undefined) checkWritable(path)
-  if (out !== undefined && out === plot) throw new UsageError(`expected two files, got ${out} for both --out and --plot`)
+  if (out !== undefined && out === plot)
+    throw new UsageError(`expected two files, got ${out} for both --out and --plot`)
   if (!resume) return
   if (out === undefined) throw new UsageError('--resume: expected --out FILE, which is gone on with')
   if (plot !== undefined) throw new UsageError('--resume: expected no --plot, which needs every point')

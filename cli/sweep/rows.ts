@@ -1,9 +1,9 @@
 // A row of a sweep as it is put out: a line of JSON, of CSV, or of text for people.
-import { type Axis } from '../../simulate/whatif/plan.ts'
+import type { Axis } from '../../simulate/whatif/plan.ts'
 import { type Answered, type Row, refused } from '../../simulate/whatif/row.ts'
 import type { Scalar } from '../../simulate/whatif/values.ts'
 import * as units from '../units.ts'
-import type { SweepFormat, Sweep } from './spec.ts'
+import type { Sweep, SweepFormat } from './spec.ts'
 
 export interface RowFormat {
   readonly header: string
@@ -94,15 +94,15 @@ function textFormat(axes: readonly Axis[], withMetric: boolean): RowFormat {
   const columns = [...point, ...(withMetric ? [metricColumn] : []), ...figureColumns]
   const join = (cells: readonly string[]) => `${cells.join('  ').trimEnd()}\n`
   return {
-    header: join(columns.map((c) => fit(c.title, c))),
+    header: join(columns.map((c) => padded(c.title, c))),
     line: (row) =>
       refused(row)
-        ? join([...point.map((c) => fit(c.text(row as never), c)), row.error])
-        : join(columns.map((c) => fit(c.text(row), c))),
+        ? join([...point.map((c) => padded(c.text(row as never), c)), row.error])
+        : join(columns.map((c) => padded(c.text(row), c))),
   }
 }
 
-function fit(text: string, { width, right }: TextColumn): string {
+function padded(text: string, { width, right }: TextColumn): string {
   const shown = text.length > width ? `${text.slice(0, width - 1)}\u2026` : text
   return right ? shown.padStart(width) : shown.padEnd(width)
 }

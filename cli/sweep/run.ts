@@ -83,7 +83,9 @@ async function sinkOf(sweep: Sweep, { out, resume, asked, silent }: RunOptions, 
 
 /** Everything that the rows depend on. */
 function identityOf({ spec, plan }: Sweep): string {
-  const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as { version: string }
+  const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
+    version: string
+  }
   return JSON.stringify([version, { ...spec, drawn: false }, plan.models, plan.machines])
 }
 
@@ -124,11 +126,18 @@ export function grouped(n: number): string {
 }
 
 /** What the user should know of the points that have no row, or no figure. */
-export function tallyNotes({ rows, refused, reason, left_out, undecided, without_metric }: Tally, count: number): string[] {
+export function tallyNotes(
+  { rows, refused, reason, left_out, undecided, without_metric }: Tally,
+  count: number,
+): string[] {
   return [
     ...(refused > 0 ? [`${grouped(refused)} of ${grouped(count)} points cannot be asked: ${reason}`] : []),
     ...(left_out === count - refused && left_out > 0 ? ['--where holds at no point'] : []),
-    ...(undecided > 0 ? [`--where cannot be decided at ${grouped(undecided)} points: a figure that it needs is not known`] : []),
-    ...(without_metric > 0 ? [`${grouped(without_metric)} of ${grouped(rows)} rows have no value to show: null, or a division by zero`] : []),
+    ...(undecided > 0
+      ? [`--where cannot be decided at ${grouped(undecided)} points: a figure that it needs is not known`]
+      : []),
+    ...(without_metric > 0
+      ? [`${grouped(without_metric)} of ${grouped(rows)} rows have no value to show: null, or a division by zero`]
+      : []),
   ]
 }

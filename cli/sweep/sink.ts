@@ -151,7 +151,9 @@ export function fileSink({ path, resume, identity, asked, header }: FileSinkOpti
 /** It was killed between its last two steps: the file is in its place and the journal is left. */
 function finished(path: string, journalPath: string, { points, bytes, tally }: Journal): Sink {
   if (!existsSync(path) || statSync(path).size !== bytes) {
-    throw new FileError(`${journalPath}: expected ${path}.partial beside it, got none; remove the journal to begin anew`)
+    throw new FileError(
+      `${journalPath}: expected ${path}.partial beside it, got none; remove the journal to begin anew`,
+    )
   }
   return {
     begun: points,

@@ -1,9 +1,10 @@
 // A sweep as plain data, so that workers and a later resumption get the same one; and what it is made of once loaded.
+
+import type { Prices } from '../../simulate/cost.ts'
 import { checkNames, type Expression, parseExpression } from '../../simulate/expression.ts'
-import { type Objective, parseObjectives } from '../../simulate/whatif/pareto.ts'
+import { type Best, type Objective, parseObjectives, splitWay } from '../../simulate/whatif/pareto.ts'
 import { type Plan, planOf, type Request } from '../../simulate/whatif/plan.ts'
 import { type Answered, type Ask, lookup, refused, rowAt, rowNames } from '../../simulate/whatif/row.ts'
-import type { Prices } from '../../simulate/cost.ts'
 import { UsageError } from '../errors.ts'
 import { loadMachineArgument, loadModelArgument } from '../source.ts'
 
@@ -27,18 +28,27 @@ export interface Sweep {
   readonly plan: Plan
   readonly ask: Ask
   readonly objectives?: readonly [x: Objective, y: Objective]
+  /** Which way the metric is better, where it was said. */
+  readonly best?: Best
 }
 
 /** Loads what the spec names. Throws UsageError and RangeError. */
 export async function loadSweep(spec: SweepSpec): Promise<Sweep> {
   const plan = await planOf(spec.request, { model: loadModelArgument, machine: loadMachineArgument })
-  const { metric, where, pareto, prices } = spec
+  const { where, pareto, prices } = spec
+  const [metric, best] = spec.metric === undefined ? [] : splitWay(spec.metric)
   const ask: Ask = {
     prices,
     ...(metric !== undefined && { metric: await parseExpression('--metric', metric) }),
     ...(where !== undefined && { where: await parseExpression('--where', where) }),
   }
-  return { spec, plan, ask, ...(pareto !== undefined && { objectives: await parseObjectives('--pareto', pareto) }) }
+  return {
+    spec,
+    plan,
+    ask,
+    ...(best && { best }),
+    ...(pareto !== undefined && { objectives: await parseObjectives('--pareto', pareto) }),
+  }
 }
 
 /** Points that are tried beforehand. */
@@ -47,7 +57,12 @@ const tried = 64
 const triedAtMost = 4096
 
 /** Tries some points spread over the sweep: throws where none can be asked, or an expression reads what is not there. */
-export async function trySome({ plan, ask, objectives, spec }: Sweep): Promise<{ secondsPerPoint: number; sample: Answered }> {
+export async function trySome({
+  plan,
+  ask,
+  objectives,
+  spec,
+}: Sweep): Promise<{ secondsPerPoint: number; sample: Answered }> {
   for (const machine of Object.keys(spec.prices.of)) {
     if (!pricedMachines(plan).includes(machine)) {
       throw new UsageError(`--price: expected a machine of --on, got ${machine}`)

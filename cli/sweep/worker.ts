@@ -25,6 +25,9 @@ port.on('message', ({ begin, end }: Stretch) => {
       port.postMessage({ begin, chunk }, [buffer as ArrayBuffer])
     })
     .catch((error: unknown) => {
-      port.postMessage({ begin, error: { message: describeError(error, false).replace(/^memwall: /, ''), code: exitCode(error) } })
+      port.postMessage({
+        begin,
+        error: { message: describeError(error, false).replace(/^memwall: /, ''), code: exitCode(error) },
+      })
     })
 })

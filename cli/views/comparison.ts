@@ -1,14 +1,20 @@
 // Predictions of one query on several machines, one row each.
+import type { Ranked, Ranking } from '../../simulate/cost.ts'
 import type { Prediction } from '../../simulate/predict.ts'
 import type { View } from '../answer.ts'
 import { type Column, table } from '../table.ts'
 import * as units from '../units.ts'
 import { commonMethods, workloadLine } from './prediction.ts'
 
-export function comparisonView(rows: readonly Prediction[]): View {
+interface RankingOf {
+  readonly by: Ranking
+  readonly machines: readonly Ranked[]
+}
+
+export function comparisonView(rows: readonly Prediction[], ranking: RankingOf): View {
   const [first] = rows
   if (first === undefined) throw new Error('Expected at least one prediction to compare, got none')
-  const comparison = table(columns(rows), rows)
+  const comparison = table([...columns(rows), ...costColumns(ranking)], rows)
   return {
     table: comparison,
     sections: [
@@ -18,10 +24,66 @@ export function comparisonView(rows: readonly Prediction[]): View {
         under: workloadLine({ ...first, methods: commonMethods(rows) }),
       },
       { kind: 'table', table: comparison },
-      { kind: 'notes', lines: byMachine(rows, (p) => [formatLine(p)]) },
+      { kind: 'table', title: `Ranked by ${ranking.by}`, table: table(rankColumns, ranking.machines) },
+      { kind: 'notes', lines: [...byMachine(rows, (p) => [formatLine(p)]), ...energyNote(ranking)] },
       { kind: 'warnings', lines: byMachine(rows, (p) => p.warnings) },
     ],
   }
+}
+
+/** What CSV has beside the predictions. */
+function costColumns({ machines }: RankingOf): Column<Prediction>[] {
+  const of = (p: Prediction) => machines.find((m) => m.machine === p.machine)
+  return [
+    { key: 'rank', value: (p) => of(p)?.rank ?? null },
+    { key: 'price_per_hour', value: (p) => of(p)?.price_per_hour ?? null },
+    { key: 'cost_per_million_tokens', value: (p) => of(p)?.cost_per_million_tokens ?? null },
+    { key: 'joules_per_token', value: (p) => of(p)?.joules_per_token ?? null },
+  ]
+}
+
+function figure(value: number | null): string {
+  return value === null ? '-' : units.digits(value)
+}
+
+const rankColumns: readonly Column<Ranked>[] = [
+  {
+    key: 'rank',
+    title: 'rank',
+    value: (r) => r.rank,
+    text: (r) => (r.rank === null ? '-' : String(r.rank)),
+    align: 'right',
+  },
+  { key: 'machine', title: 'machine', value: (r) => r.machine, wraps: true },
+  {
+    key: 'tokens_per_s',
+    title: 'tokens/s',
+    value: (r) => r.tokens_per_s,
+    text: (r) => figure(r.tokens_per_s),
+    align: 'right',
+  },
+  { key: 'price', title: '$/h', value: (r) => r.price_per_hour, text: (r) => figure(r.price_per_hour), align: 'right' },
+  {
+    key: 'cost',
+    title: '$/M tokens',
+    value: (r) => r.cost_per_million_tokens,
+    text: (r) => figure(r.cost_per_million_tokens),
+    align: 'right',
+  },
+  {
+    key: 'joules',
+    title: 'J/token',
+    value: (r) => r.joules_per_token,
+    text: (r) => figure(r.joules_per_token),
+    align: 'right',
+  },
+  { key: 'fits', title: 'fits', value: (r) => r.fits, text: (r) => (r.fits === null ? '?' : r.fits ? 'yes' : 'NO') },
+]
+
+function energyNote({ machines }: RankingOf): string[] {
+  return machines.some((m) => m.joules_per_token !== null)
+    ? ['J/token: at the full power of the boards, hosts and cooling left out']
+    : []
 }
 
 function formatLine({ workload: { formats: f } }: Prediction): string {

@@ -19,10 +19,23 @@ export interface MethodTemplate {
 /** `1k:64k:x2` and `0.5:0.9:0.1`, and nothing that is a word. */
 const rangeLike = /^[0-9.]+[a-z]?:[0-9.]+[a-z]?(:x?[0-9.]+[a-z]?)?$/i
 
+/** An option whose value is set from outside: `kvquant.bits`. */
+interface FreeOption {
+  readonly name: string
+  readonly value: () => Scalar
+}
+
 /** Reads `name:key=values,key=values`. Throws RangeError. */
-export function methodTemplate(text: string): MethodTemplate {
-  const [name = '', list] = text.split(/:(.*)/s)
-  if (list === undefined || list === '') return { name, axes: [], text: () => text }
+export function methodTemplate(text: string, free?: FreeOption): MethodTemplate {
+  const [name = '', given = ''] = text.split(/:(.*)/s)
+  const own = free?.name.startsWith(`${name}.`) ? free : undefined
+  const option = own?.name.slice(name.length + 1)
+  const pairs = given
+    .split(',')
+    .filter((pair) => pair !== '' && (option === undefined || !pair.startsWith(`${option}=`)))
+  if (own) return withFree(name, pairs, option as string, own.value)
+  const list = given
+  if (list === '') return { name, axes: [], text: () => text }
   const axes: MethodOptionAxis[] = []
   const parts = list.split(',').map((pair) => {
     const [key = '', value = ''] = pair.split(/=(.*)/s)
@@ -32,6 +45,10 @@ export function methodTemplate(text: string): MethodTemplate {
     return (chosen: readonly Scalar[]) => `${key}=${chosen[at]}`
   })
   return { name, axes, text: (chosen) => `${name}:${parts.map((part) => part(chosen)).join(',')}` }
+}
+
+function withFree(name: string, pairs: readonly string[], option: string, value: () => Scalar): MethodTemplate {
+  return { name, axes: [], text: () => `${name}:${[...pairs, `${option}=${value()}`].join(',')}` }
 }
 
 /** Several values, or undefined where it is one. */

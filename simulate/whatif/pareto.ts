@@ -24,13 +24,19 @@ export function usualBest(name: string): Best | undefined {
   return fewer.some((pattern) => pattern.test(name)) ? 'least' : undefined
 }
 
+/** An expression and, where it ends in :least or :most, which way it is better. */
+export function splitWay(text: string): [body: string, way?: Best] {
+  const [, body, way] = /^(.*):(least|most)$/s.exec(text) ?? []
+  return body === undefined ? [text.trim()] : [body.trim(), way as Best]
+}
+
 /** `tokens_per_s`, or any expression with the way it is better: `bytes.total / flops:least`. Throws RangeError. */
 export async function parseObjective(option: string, text: string): Promise<Objective> {
-  const [, body = text, way] = /^(.*):(least|most)$/s.exec(text) ?? []
-  const expression = await parseExpression(option, body.trim())
-  const best = (way as Best | undefined) ?? usualBest(expression.text)
+  const [body, way] = splitWay(text)
+  const expression = await parseExpression(option, body)
+  const best = way ?? usualBest(expression.text)
   if (best === undefined) {
-    throw new RangeError(`${option}: expected :least or :most after ${body.trim()}, which does not say by itself`)
+    throw new RangeError(`${option}: expected :least or :most after ${body}, which does not say by itself`)
   }
   return { expression, best }
 }

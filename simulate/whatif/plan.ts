@@ -87,13 +87,20 @@ export interface Plan {
   readonly variants: readonly string[]
 }
 
+/** A parameter whose value is set from outside before a query is asked for; what the request says of it does not count. */
+export interface Free {
+  /** A setting, a figure of the machine, `weights`, or an option of a method: `kvquant.bits`. */
+  readonly name: string
+  readonly value: () => Scalar
+}
+
 /** The grid of a request. Throws RangeError where something of it cannot be. */
-export async function planOf(request: Request, load: Loaders): Promise<Plan> {
+export async function planOf(request: Request, load: Loaders, free?: Free): Promise<Plan> {
   const models = await Promise.all(request.models.map((text) => load.model(text)))
   const machines = await Promise.all(request.machines.map((text) => load.machine(text)))
   checkDistinct('model', models)
   checkDistinct('on', machines)
-  const templates = request.methods.map(methodTemplate)
+  const templates = request.methods.map((text) => methodTemplate(text, free))
   const variants = await Promise.all(request.versus.map((text) => loadVariant(parseVariant(text), load)))
   const base = request.methods.length === 0 ? 'plain' : 'as asked'
   const names = variants.length === 0 ? [] : [base, ...variants.map((v) => v.name)]
@@ -107,13 +114,29 @@ export async function planOf(request: Request, load: Loaders): Promise<Plan> {
     part('machine', 'machine', listOf(machines.map((m) => m.name)), (i) => (d) => {
       d.machine = machines[i] as Machine
     }),
-    ...figureParts(request.figures),
+    ...figureParts(request.figures.filter((text) => free === undefined || !text.startsWith(`${free.name}=`))),
     ...templates.flatMap((t) => t.axes.map((a) => part(a.name, 'method', a.values, () => () => {}))),
-    ...weightParts(request.weights, models),
-    ...settingParts(request.settings),
+    ...weightParts(
+      request.weights.filter((text) => free?.name !== weightSetting(text).name),
+      models,
+    ),
+    ...settingParts(Object.fromEntries(Object.entries(request.settings).filter(([name]) => name !== free?.name))),
+    ...(free ? freePart(free) : []),
   ].sort((a, b) => order.indexOf(a.rank) - order.indexOf(b.rank))
   for (const v of variants) checkFree(v, parts, models)
   return new Grid(parts, templates, variants, models, machines, names)
+}
+
+/** A part with one value, which is read anew each time. */
+function freePart({ name, value }: Free): Part[] {
+  const values = { count: 1, at: value }
+  if (name.includes('.')) return []
+  if (name === 'weights') return [part(name, name, values, () => putWeights(undefined, String(value())))]
+  const { [name]: setting } = settings
+  if (setting?.kind === 'number') return [part(name, name, values, () => setting.put(value() as number))]
+  const figure = machineFigures.find((f) => f === name)
+  if (figure === undefined) throw new RangeError(`expected a number that can be another, got ${name}`)
+  return [part(name, name, values, () => putFigure(figure, value() as number))]
 }
 
 function part(name: string, rank: string, values: Values, put: (index: number) => Put): Part {
@@ -144,7 +167,8 @@ function weightParts(given: readonly string[], models: readonly Architecture[]):
   const seen = new Set<string>()
   return given.map((text) => {
     const { name, role, rest } = weightSetting(text)
-    if (seen.has(name)) throw new RangeError(`weights: expected one set of formats for ${role ?? 'all weights'}, got two`)
+    if (seen.has(name))
+      throw new RangeError(`weights: expected one set of formats for ${role ?? 'all weights'}, got two`)
     seen.add(name)
     if (role !== undefined) for (const model of models) checkRole(model, role)
     const texts = words(name, rest)
@@ -241,7 +265,8 @@ function checkFree(v: LoadedVariant, parts: readonly Part[], models: readonly Ar
     if (name === 'on' && parts.some((p) => (machineFigures as readonly string[]).includes(p.rank))) {
       throw new RangeError(`versus: expected a variant on the same machine, whose figures are set; got ${v.name}`)
     }
-    if (swept) throw new RangeError(`versus: expected a variant that leaves ${name} alone, which is swept; got ${v.name}`)
+    if (swept)
+      throw new RangeError(`versus: expected a variant that leaves ${name} alone, which is swept; got ${v.name}`)
     if (role !== undefined && !v.changes.some(([n]) => n === 'model')) for (const m of models) checkRole(m, role)
   }
 }

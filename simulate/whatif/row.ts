@@ -36,7 +36,12 @@ export interface Ask {
 export function answered(query: Query, point: Point, { metric, prices }: Pick<Ask, 'metric' | 'prices'>): Answered {
   const prediction = predict(query)
   const { operators: _, ...rest } = prediction
-  const row = { point, ...rest, ...costOf(prediction, query.machine, priceOf(prices, query.machine.name)), metric: null }
+  const row = {
+    point,
+    ...rest,
+    ...costOf(prediction, query.machine, priceOf(prices, query.machine.name)),
+    metric: null,
+  }
   return metric === undefined ? row : { ...row, metric: numberOf(metric, row) }
 }
 

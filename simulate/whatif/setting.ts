@@ -137,7 +137,11 @@ export const settings: Readonly<Record<string, NumberSetting | WordSetting>> = {
 }
 
 /** Storage of all weights (`int4`), or of a role (`head=int8`). */
-export function weightSetting(text: string): { readonly name: string; readonly role: Role | undefined; readonly rest: string } {
+export function weightSetting(text: string): {
+  readonly name: string
+  readonly role: Role | undefined
+  readonly rest: string
+} {
   const [, role, rest = text] = /^([a-z][a-z-]*)=(.*)$/s.exec(text) ?? []
   if (role === undefined) return { name: 'weights', role: undefined, rest }
   const known = roles.find((r) => r === role)
@@ -199,7 +203,8 @@ export function figureOf(machine: Machine, figure: MachineFigure): number | unde
 function withPeaks(machine: Machine, ratio: number): Machine {
   const peaks = Object.fromEntries(Object.entries(machine.peaks).map(([unit, rate]) => [unit, rate * ratio]))
   const { matrixOperationsPerClock: operations } = machine.units
-  const units = operations === undefined ? machine.units : { ...machine.units, matrixOperationsPerClock: operations * ratio }
+  const units =
+    operations === undefined ? machine.units : { ...machine.units, matrixOperationsPerClock: operations * ratio }
   return { ...machine, peaks, units }
 }
 

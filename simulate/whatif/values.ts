@@ -45,7 +45,13 @@ export function numbers(text: string, of: Numeric): Values {
 function one(text: string, of: Numeric): number {
   const value = of.parse(text)
   const { whole, least = Number.NEGATIVE_INFINITY, above = Number.NEGATIVE_INFINITY, most = Number.MAX_VALUE } = of
-  if (Number.isFinite(value) && value >= least && value > above && value <= most && (!whole || Number.isInteger(value))) {
+  if (
+    Number.isFinite(value) &&
+    value >= least &&
+    value > above &&
+    value <= most &&
+    (!whole || Number.isInteger(value))
+  ) {
     return value
   }
   throw wrong(of, text, kind(of))
