@@ -26,6 +26,11 @@ export const commands: Readonly<Record<string, Row>> = {
     summary: 'a machine adjusted to products measured on it',
     load: () => import('./commands/calibrate.ts'),
   },
+  trends: {
+    summary: 'growth of compute, bandwidth and models: the memory wall',
+    load: () => import('./commands/trends.ts'),
+  },
+  train: { summary: 'memory, FLOPs and time of a training step', load: () => import('./commands/train.ts') },
   accuracy: { summary: 'how far predictions are from measured rows', load: () => import('./commands/accuracy.ts') },
   quantize: {
     summary: 'keys and values quantized: bits, error, savings',

@@ -50,14 +50,9 @@ function underLine(query: Query): string {
   }
 }
 
+/** Whole numbers to the last digit: a root and its neighbour differ there. */
 function label(variable: string, value: number): string {
-  return Number.isInteger(value) ? valueLabel(variable, value) : shown(variable, value)
-}
-
-function shown(variable: string, value: number): string {
-  return ['bandwidth', 'link', 'peak', 'capacity'].includes(variable)
-    ? valueLabel(variable, value)
-    : units.digits(value)
+  return (machineFigures as readonly string[]).includes(variable) ? valueLabel(variable, value) : units.plain(value)
 }
 
 /** `memory.fits up to batch 31, not from 32`. */
@@ -108,10 +103,9 @@ function leaf(value: Finding['left']): string {
 function howLine(s: Solution): string {
   const range = `${s.variable} ${label(s.variable, s.from)} to ${label(s.variable, s.to)}`
   if (s.method === 'bisection') return `By bisection over ${range}: the figure is known to only rise or only fall.`
-  const gap =
-    s.resolution <= 1 ? 'every whole value' : `${s.points} values at most ${units.percent(s.relative_resolution)} apart`
-  const unseen = s.resolution <= 1 ? '' : '; what turns twice between two of them is not seen'
-  return `By a scan of ${range}: ${gap}${unseen}.`
+  if (s.resolution === 0) return `By a scan of ${range}: all ${s.points} values.`
+  const gap = `${s.points} values at most ${units.percent(s.relative_resolution)} apart`
+  return `By a scan of ${range}: ${gap}; what turns twice between two of them is not seen.`
 }
 
 function warnings({ undecided, points, reason, warnings: more }: Solution): string[] {
