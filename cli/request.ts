@@ -16,6 +16,7 @@ export function requestCommand(name: string, machines: { readonly means: string;
   for (const option of command.options) {
     const flag = option.long ?? ''
     const key = flag.slice(2)
+    if (key === 'audio') option.description = "the encoder's input in seconds of audio"
     if (Object.hasOwn(settings, key)) option.argParser(word(flag) as Parser<unknown> as never)
     else if (key === 'weights' || key === 'with') option.argParser(each(flag) as Parser<unknown> as never)
   }
@@ -28,7 +29,7 @@ export function requestCommand(name: string, machines: { readonly means: string;
     )
     .option(
       '--versus <variant>',
-      'beside the query, it with a method or other settings: kvquant:bits=3, or name=both;with=kvquant:bits=3;kv=fp8; repeatable',
+      'beside the query, it with a method or other settings: kvquant:bits=3, or name=small;with=kvquant:bits=3;weights=int4; repeatable',
       each('--versus'),
     )
     .option('--price <dollars>', 'of a device and hour: 2.5, or by machine h100-sxm=2.5,t4=0.35', prices('--price'))

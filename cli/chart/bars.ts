@@ -6,7 +6,7 @@ import * as units from '../units.ts'
 import { type Context, draw, faint, width } from './canvas.ts'
 import { gridOf, listed } from './grid.ts'
 import { colour } from './palette.ts'
-import { best, fixedText } from './sweep.ts'
+import { best, fixedText, titleOf } from './sweep.ts'
 import { measure, write } from './text.ts'
 
 interface Bar {
@@ -32,7 +32,7 @@ export async function plotBars(path: string, sweep: Sweep, outcome: Outcome): Pr
         id: 'bars',
         afterDraw: (chart) => {
           const ctx = chart.ctx as unknown as Context
-          write(ctx, metric, 24, 34, { size: 22, bold: true, most: width - 48 })
+          write(ctx, titleOf(sweep, metric), 24, 34, { size: 22, bold: true, most: width - 48 })
           write(ctx, fixedText(sweep), 24, 64, { size: 15, colour: '#555555', most: width - 48 })
           drawBars(ctx, bars)
         },

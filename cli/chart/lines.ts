@@ -11,7 +11,7 @@ import { gridOf, listed, numeric } from './grid.ts'
 import { colour } from './palette.ts'
 import { place } from './place.ts'
 import { placeAxis, type ValueScale, valueScale } from './scale.ts'
-import { fixedText } from './sweep.ts'
+import { fixedText, titleOf } from './sweep.ts'
 import { measure, write } from './text.ts'
 import { valueLabel } from './value-label.ts'
 
@@ -59,7 +59,7 @@ export async function plotLines(path: string, sweep: Sweep, outcome: Outcome): P
             },
       },
     },
-    plugins: [captions(metric, fixedText(sweep), axis.name, x, lines, ratio)],
+    plugins: [captions(titleOf(sweep, metric), fixedText(sweep), axis.name, x, lines, ratio)],
   })
 }
 

@@ -10,7 +10,7 @@ import { rampColour } from './colours.ts'
 import { type Cell, type Grid, gridOf, listed, numeric } from './grid.ts'
 import { colour, paler } from './palette.ts'
 import { placeAxis, type ValueScale, valueScale } from './scale.ts'
-import { best, fixedText } from './sweep.ts'
+import { best, fixedText, titleOf } from './sweep.ts'
 import { write, writeLines } from './text.ts'
 
 interface Plane {
@@ -131,7 +131,7 @@ export async function plotHeat(path: string, sweep: Sweep, outcome: Outcome): Pr
   const range = rangeOf(values)
   const metric = sweep.ask.metric?.text ?? ''
   const ratio = metric.includes('speedup')
-  await drawPlane(path, plane, metric, fixedText(sweep), {
+  await drawPlane(path, plane, titleOf(sweep, metric), fixedText(sweep), {
     beforeDatasetsDraw: (chart) => {
       const p = pixels(chart, plane)
       forCells(plane, (column, row) => fillHeat(p, plane, cell(column, row), column, row, range))
@@ -334,7 +334,7 @@ export async function plotWinners(path: string, sweep: Sweep, outcome: Outcome):
     counts.set(win.variant, (counts.get(win.variant) ?? 0) + 1)
   })
   const metric = sweep.ask.metric?.text ?? ''
-  await drawPlane(path, plane, `Which gives the ${better} ${metric}`, fixedText(sweep), {
+  await drawPlane(path, plane, titleOf(sweep, `Which gives the ${better} ${metric}`), fixedText(sweep), {
     beforeDatasetsDraw: (chart) => {
       const { ctx, box } = pixels(chart, plane)
       forCells(plane, (column, row) => {

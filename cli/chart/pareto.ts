@@ -8,7 +8,7 @@ import { logAxis } from './axes.ts'
 import { type Context, draw, faint, ink, width } from './canvas.ts'
 import { colour, translucent } from './palette.ts'
 import { place } from './place.ts'
-import { fixedText } from './sweep.ts'
+import { fixedText, titleOf } from './sweep.ts'
 import { measure, write } from './text.ts'
 import { valueLabel } from './value-label.ts'
 
@@ -62,7 +62,13 @@ export async function plotPareto(path: string, sweep: Sweep, { front, drawn }: O
         ),
       },
     },
-    plugins: [names(front, fixedText(sweep), sweep.plan.count)],
+    plugins: [
+      names(
+        front,
+        titleOf(sweep, `${front.length} of ${sweep.plan.count} points that no other beats`),
+        fixedText(sweep),
+      ),
+    ],
   })
 }
 
@@ -84,13 +90,13 @@ interface Scale {
   getPixelForValue(value: number): number
 }
 
-function names(front: readonly Candidate[], under: string, count: number): Plugin<'scatter' | 'bubble'> {
+function names(front: readonly Candidate[], title: string, under: string): Plugin<'scatter' | 'bubble'> {
   return {
     id: 'names',
     afterDatasetsDraw: (chart) => {
       const ctx = chart.ctx as unknown as Context
       const { x, y } = chart.scales as unknown as { x: Scale; y: Scale }
-      write(ctx, `${front.length} of ${count} points that no other beats`, 24, 34, { size: 22, bold: true })
+      write(ctx, title, 24, 34, { size: 22, bold: true, most: width - 48 })
       write(ctx, under, 24, 64, { size: 15, colour: '#555555', most: width - 48 })
       const every = Math.max(1, Math.ceil(front.length / mostNames))
       const shown = front.filter((_, i) => i % every === 0 || i === front.length - 1)

@@ -78,3 +78,8 @@ function number(text: string): number | string {
   const value = Number(text)
   return Number.isNaN(value) ? text : value
 }
+
+/** The title of the chart: as asked, else this. */
+export function titleOf({ spec }: Sweep, usual: string): string {
+  return spec.title ?? usual
+}

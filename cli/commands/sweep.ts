@@ -1,4 +1,5 @@
 // memwall sweep: a grid of queries, streamed as rows or drawn.
+import { availableParallelism } from 'node:os'
 import { extname } from 'node:path'
 import { UsageError } from '../errors.ts'
 import { count, word } from '../options.ts'
@@ -30,7 +31,7 @@ export function command() {
     .description('A grid of queries of MODEL, or of several separated by commas: a row for each point, or a chart.')
     .option(
       '--metric <expression>',
-      'a figure of every row, and what charts show (default: tokens_per_s)',
+      'a figure of every row, and what charts show (default there: tokens_per_s)',
       word('--metric'),
     )
     .option('--where <expression>', 'only rows for which this holds: memory.fits', word('--where'))
@@ -39,10 +40,11 @@ export function command() {
       'only rows that no other beats in both: time_per_output_token_s,tokens_per_s',
       word('--pareto'),
     )
+    .option('--title <text>', 'above the chart (default: the metric)', word('--title'))
     .optionsGroup('Run:')
     .option(
       '--workers <n>',
-      'worker threads (default: one for each core, none where it takes a second)',
+      'worker threads (default: one for each core, none for less than a second)',
       count('--workers'),
     )
     .option('--resume', 'go on with FILE of --out where a run of the same sweep was stopped')
@@ -62,6 +64,7 @@ export function command() {
         prices: flags.price ?? { of: {} },
         format,
         drawn: flags.plot !== undefined,
+        ...(flags.title !== undefined && { title: flags.title }),
       }
       const sweep = await loadSweep(spec)
       const { plan } = sweep
@@ -72,7 +75,7 @@ export function command() {
       chart?.checkDrawable(sweep)
       const { secondsPerPoint } = await trySome(sweep)
       if (plan.count > unasked && !flags.yes) {
-        const time = units.duration((secondsPerPoint * plan.count) / (flags.workers ?? 2))
+        const time = units.duration((secondsPerPoint * plan.count) / (flags.workers ?? availableParallelism()))
         throw new UsageError(`expected --yes for ${grouped(plan.count)} points, which take about ${time}`)
       }
       const silent = flags.plot !== undefined && flags.out === undefined && !flags.json && !flags.csv
@@ -100,6 +103,7 @@ interface Flags {
   readonly resume?: true | undefined
   readonly pareto?: string | undefined
   readonly metric?: string | undefined
+  readonly title?: string | undefined
 }
 
 /** What a chart shows where nothing else is said. */
@@ -115,7 +119,9 @@ function formatOf({ json, csv, out }: Flags): SweepFormat {
   return csv ? 'csv' : (endings[extname(out ?? '').toLowerCase()] ?? 'text')
 }
 
-function checkFlags({ out, plot, resume, pareto }: Flags): void {
+function checkFlags({ out, plot, resume, pareto, title }: Flags): void {
+  if (title !== undefined && plot === undefined)
+    throw new UsageError('--title: expected --plot with the chart that it is for')
   for (const path of [out, plot]) if (path !== undefined) checkWritable(path)
   if (out !== undefined && out === plot)
     throw new UsageError(`expected two files, got ${out} for both --out and --plot`)

@@ -86,7 +86,7 @@ function identityOf({ spec, plan }: Sweep): string {
   const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
     version: string
   }
-  return JSON.stringify([version, { ...spec, drawn: false }, plan.models, plan.machines])
+  return JSON.stringify([version, { ...spec, drawn: false, title: undefined }, plan.models, plan.machines])
 }
 
 function room(points: number): Drawn {

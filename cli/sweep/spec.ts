@@ -21,6 +21,8 @@ export interface SweepSpec {
   readonly format: SweepFormat
   /** Whether a chart needs the figures of every point. */
   readonly drawn: boolean
+  /** Above the chart. */
+  readonly title?: string
 }
 
 export interface Sweep {
@@ -72,6 +74,14 @@ export async function trySome({
   for (const [option, expression] of expressions) checkPrices(option, expression, spec)
   const { sample, asked } = await firstAnswer(plan, spec.prices)
   for (const [option, expression] of expressions) checkNames(option, expression, lookup(sample), rowNames(sample))
+  // What mixes kinds of values is told before any row is out.
+  const { where, metric } = ask
+  const kept = where?.evaluate(lookup(sample)) ?? null
+  if (kept !== null && typeof kept !== 'boolean') {
+    throw new UsageError(`--where: expected true or false, such as memory.fits, got ${kept} from ${where?.text}`)
+  }
+  const shown = metric?.evaluate(lookup(sample)) ?? null
+  if (typeof shown === 'string') throw new UsageError(`--metric: expected a number, got ${shown} from ${metric?.text}`)
   const begin = performance.now()
   const n = Math.min(tried, plan.count)
   for (let k = 0; k < n; k++) await rowAt(plan, spread(k, n, plan.count), ask)

@@ -18,7 +18,7 @@ export function trendsView(series: readonly Trend[], over: Ridge, workloads: rea
       {
         kind: 'notes',
         lines: [
-          `Ridge point: ${units.times(over.per_2_years)} per two years, the quotient of compute and DRAM bandwidth; on that line it was ${ridgeIn(over, 1997)} FLOP/byte in 1997 and is ${ridgeIn(over, 2025)} in 2025, and it is ${units.digits(median(over))} in the median of the ${over.machines.length} shipped accelerators.`,
+          `Ridge point: ${units.times(over.per_2_years)} per two years, the quotient of compute and DRAM bandwidth; on that line, continued backwards before 2003, it was ${ridgeIn(over, 1997)} FLOP/byte in 1997 and is ${ridgeIn(over, 2025)} in 2025, and it is ${units.digits(median(over))} in the median of the ${over.machines.length} shipped accelerators.`,
         ],
       },
       ...(workloads.length === 0

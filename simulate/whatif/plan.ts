@@ -124,6 +124,12 @@ export async function planOf(request: Request, load: Loaders, free?: Free): Prom
     ...(free ? freePart(free) : []),
   ].sort((a, b) => order.indexOf(a.rank) - order.indexOf(b.rank))
   for (const v of variants) checkFree(v, parts, models)
+  // A misspelt method is told at once; a value that it does not take, at its points.
+  const typed = [
+    ...templates.map((t) => t.text(t.axes.map((a) => a.values.at(0)))),
+    ...variants.flatMap((v) => v.methods),
+  ]
+  for (const text of typed) await parseMethod(text)
   return new Grid(parts, templates, variants, models, machines, names)
 }
 

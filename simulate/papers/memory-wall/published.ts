@@ -175,6 +175,53 @@ export const readme = {
   },
 } as const
 
+/** GB of parameters, optimizer, activations and in all, of a training batch of sequences of a length. */
+export const trainingMemory = {
+  ...table('training memory', repository),
+  transformers: {
+    'bert-large': { batch: 16, length: 512, gb: ['1.32', '2.64', '14.38', '18.34'] },
+    // The table prints a length of 2014.
+    'gpt-2-xl': { batch: 1, length: 1024, gb: ['5.86', '11.62', '8.63', '26.21'] },
+    'transformer-big': { batch: 6, length: 512, gb: ['1.02', '2.04', '11.78', '14.84'] },
+  },
+  /** Networks of convolutions, of a batch of images. */
+  images: {
+    alexnet: { batch: 128, gb: ['.23', '.23', '.71', '1.71'] },
+    'vgg-19': { batch: 64, gb: ['.54', '.54', '4.64', '5.72'] },
+    'resnet-152': { batch: 32, gb: ['.22', '.22', '5.14', '5.58'] },
+    'densenet-201': { batch: 32, gb: ['.07', '.07', '6.04', '6.18'] },
+    'resnext-101': { batch: 32, gb: ['.31', '.31', '7.34', '7.96'] },
+  },
+} as const
+
+/** PFLOPs of a whole training, as the README's table or its figure gives them. */
+export const trainingFlops = {
+  ...table('training PFLOPs', repository),
+  models: {
+    'bert-large': '250000',
+    'bert-large-plotted': '5.33e5',
+    megatron: '8.12e6',
+    'gpt-3': '3.14e8',
+    transformer: '2.3e4',
+    'gpt-1': '5.66e4',
+    xlnet: '3.9e6',
+    't-nlg': '2.77e7',
+  },
+} as const
+
+/** Growth in two years and, where printed, in twenty. */
+export const growthFactors = {
+  ...table('growth', repository),
+  series: {
+    compute: ['3.0', '6e4'],
+    'dram-bandwidth': ['1.6', '1e2'],
+    interconnect: ['1.4', '3e1'],
+    parameters: ['4.1e2'],
+    memory: ['2'],
+    'training-compute': ['7.5e2'],
+  },
+} as const
+
 const built =
   "it is a property of the authors' accelerator as built and changed; what its nonlinear and quantizing operators cost is not given"
 const scheduled = 'it compares tilings and fusions on that accelerator; a roofline has neither'
