@@ -3,6 +3,8 @@ export { loadMachine, machineAliases, machineNames } from './hardware/catalog.ts
 export type { Link, Machine } from './hardware/machine.ts'
 export { type Calibration, type Constants, type Profile, profileOf } from './hardware/profile.ts'
 export { type Limit, linkFor, operatorTime, peak, type Term, type Time, vectorPeak } from './hardware/time.ts'
+export { type Growth, growth } from './hardware/trends/fit.ts'
+export { memoryBoundSince, type Ridge, ridge, type Trend, trends } from './hardware/trends/trends.ts'
 export { parseMachine } from './hardware/validate.ts'
 export type { Architecture, LayerGroup, Module, Reach, Role, Stack } from './model/architecture.ts'
 export { chunkSelection, denseStore, type Region, type Selection, type Store, windowSelection } from './model/cache.ts'
@@ -107,8 +109,10 @@ export {
 } from './simulate/bild/renewal.ts'
 export { type TaskName, type TaskTexts, taskNames, textsOfTask } from './simulate/bild/tasks.ts'
 export { parseTrace, type Trace, traceRates } from './simulate/bild/trace.ts'
+export { type Cost, costOf, type Prices, type Ranked, rank } from './simulate/cost.ts'
 export { type Engine, graph } from './simulate/engine.ts'
 export { type Estimate, estimate, type Row } from './simulate/estimate.ts'
+export { type Expression, parseExpression } from './simulate/expression.ts'
 export {
   type AppliedMethod,
   applyMethod,
@@ -155,3 +159,8 @@ export { type SpeculationOutcome, simulateRounds, simulateTexts } from './simula
 export { constantRate, parseRate, type Rate, tableRate, traceRate } from './simulate/speculation/rate.ts'
 export { type ModelSteps, modelSteps, type StepQuery } from './simulate/speculation/steps.ts'
 export { pairWarnings } from './simulate/speculation/vocabulary.ts'
+export { type Training, type TrainingStep, train } from './simulate/train/train.ts'
+export { noRequest, type Plan, planOf, type Request } from './simulate/whatif/plan.ts'
+export { answerPoints, type Row as SweepRow, rowAt } from './simulate/whatif/row.ts'
+export { type Elasticity, sensitivity } from './simulate/whatif/sensitivity.ts'
+export { type Question, type Solution, solve } from './simulate/whatif/solve.ts'

@@ -152,3 +152,6 @@ async function inFile<T>(read: () => T | Promise<T>, prefix = ''): Promise<T> {
     throw new FileError(prefix + error.message)
   }
 }
+
+/** How everything that a query names is loaded. */
+export const loaders = { model: loadModelArgument, machine: loadMachineArgument, rounds: readRounds }

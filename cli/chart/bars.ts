@@ -1,4 +1,5 @@
 // The metric of each of a list of names, best first, as bars with their values.
+import { priceOf } from '../../simulate/cost.ts'
 import type { Axis } from '../../simulate/whatif/plan.ts'
 import type { Outcome } from '../sweep/run.ts'
 import type { Sweep } from '../sweep/spec.ts'
@@ -19,7 +20,7 @@ export async function plotBars(path: string, sweep: Sweep, outcome: Outcome): Pr
   const [axis] = sweep.plan.axes as readonly [Axis]
   const grid = gridOf(sweep, outcome)
   const sign = best(sweep) === 'least' ? 1 : -1
-  const bars = listed(axis).map((name, i): Bar => ({ name: String(name), ...grid.at([i]) }))
+  const bars = listed(axis).map((name, i): Bar => ({ name: labelOf(sweep, axis, String(name)), ...grid.at([i]) }))
   const order = (b: Bar) => (b.value === null || b.fits === false ? Number.POSITIVE_INFINITY : sign * b.value)
   bars.sort((a, b) => compare(order(a), order(b)))
   const metric = sweep.ask.metric?.text ?? ''
@@ -39,6 +40,13 @@ export async function plotBars(path: string, sweep: Sweep, outcome: Outcome): Pr
       },
     ],
   })
+}
+
+/** With the price that was given, where costs are compared by machine. */
+function labelOf({ spec, ask }: Sweep, { name }: Axis, text: string): string {
+  const costs = ask.metric?.names.some((n) => n === 'price_per_hour' || n === 'cost_per_million_tokens')
+  const price = name === 'machine' && costs ? priceOf(spec.prices, text) : undefined
+  return price === undefined ? text : `${text}, $${price.toFixed(2)}/h`
 }
 
 function compare(a: number, b: number): number {

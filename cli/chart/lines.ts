@@ -51,8 +51,9 @@ export async function plotLines(path: string, sweep: Sweep, outcome: Outcome): P
           ? logAxis(metric, low / 1.3, high * 1.3, units.plain)
           : {
               type: 'linear',
-              min: Math.min(0, low),
-              max: high * 1.06,
+              // A ratio is read against 1, not against nothing.
+              min: ratio ? Math.min(low, 1) * 0.96 : Math.min(0, low),
+              max: (ratio ? Math.max(high, 1) : high) * 1.06,
               title: { display: true, text: metric, color: ink, font: { size: 15 } },
               grid: { color: '#e8e8e8', tickColor: faint },
               ticks: { color: ink },

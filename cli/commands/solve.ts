@@ -6,7 +6,7 @@ import { UsageError } from '../errors.ts'
 import { word } from '../options.ts'
 import { checkOutput, outputOptions, print } from '../output.ts'
 import { requestCommand, requestOf } from '../request.ts'
-import { loadMachineArgument, loadModelArgument } from '../source.ts'
+import { loaders } from '../source.ts'
 import { wrap } from '../table.ts'
 
 const help = `
@@ -46,12 +46,11 @@ export function command() {
       checkOutput(flags)
       checkFlags(flags)
       const request = requestOf(model, flags)
-      const load = { model: loadModelArgument, machine: loadMachineArgument }
       const { until, metric, from, to, price } = flags
       const given = { until, metric, from, to, prices: price }
       const question = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
       const solution =
-        flags.for === undefined ? undefined : await solve(request, { variable: flags.for, ...question }, load)
+        flags.for === undefined ? undefined : await solve(request, { variable: flags.for, ...question }, loaders)
       const { query, elasticities } = await sensitivityOf()
       const json = { ...solution, ...(elasticities && { sensitivity: elasticities }) }
       const view = async () => (await import('../views/solution.ts')).solutionView(query, solution, elasticities)
@@ -59,7 +58,7 @@ export function command() {
 
       async function sensitivityOf() {
         // What is looked for needs no value of its own.
-        const plan = await planOf({ ...request, versus: [] }, load)
+        const plan = await planOf({ ...request, versus: [] }, loaders)
         if (plan.count !== 1) throw new UsageError('expected one value of every option; `memwall sweep` takes several')
         const asked = await plan.query(0)
         return { query: asked, elasticities: flags.sensitivity ? sensitivity(asked) : undefined }

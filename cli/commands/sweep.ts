@@ -15,11 +15,12 @@ const unasked = 5_000_000
 const drawable = 1_000_000
 
 const help = `
-Values: 1:256:x2 doubles, 0.5:0.9:0.1 and 1:8 step, 1k,8k,128k is a list; words
-and formats are separated by bars (int4|fp8, kvquant:bits=2|3|4). Models and
-machines are separated by commas. All combinations are asked. Expressions take
-the keys of \`predict --json\`, such as tokens_per_s / price_per_hour, and know
-+ - * / ^ % < <= > >= == != and or not, a ? b : c, min, max, abs, sqrt, log2 ...`
+Values: 1:256:x2 doubles (x2^0.25: every fourth does), 0.5:0.9:0.1 and 1:8 step,
+1k,8k,128k is a list; words and formats are separated by bars (int4|fp8,
+kvquant:bits=2|3|4). Models and machines are separated by commas. All
+combinations are asked. Expressions take the keys of \`predict --json\`, such as
+tokens_per_s / price_per_hour, and know + - * / ^ % < <= > >= == != and, or,
+not, a ? b : c, min, max, abs, sqrt, log2 and the like.`
 
 export function command() {
   const own = requestCommand('sweep', { means: 'the machines, separated by commas', plot: true })

@@ -7,7 +7,7 @@ import { Command } from '../commander.ts'
 import { UsageError } from '../errors.ts'
 import { each, plotFile, word } from '../options.ts'
 import { checkOutput, outputOptions, print } from '../output.ts'
-import { loadMachineArgument, loadModelArgument } from '../source.ts'
+import { loaders } from '../source.ts'
 
 const help = `
 Workloads: llama-3.1-8b or llama-3.1-8b:batch=32,context=8k or a number of
@@ -77,8 +77,7 @@ async function intensityOf(text: string, on: string): Promise<number> {
   const settings = Object.fromEntries(
     list === '' ? [] : list.split(',').map((pair) => pair.split(/=(.*)/s).slice(0, 2)),
   )
-  const load = { model: loadModelArgument, machine: loadMachineArgument }
-  const plan = await planOf({ ...noRequest, models: [model], machines: [on], settings }, load)
+  const plan = await planOf({ ...noRequest, models: [model], machines: [on], settings }, loaders)
   if (plan.count !== 1) throw new UsageError(`--workload: expected one value of each parameter, got ${text}`)
   return predict(await plan.query(0)).arithmetic_intensity
 }

@@ -6,7 +6,7 @@ import { type Best, type Objective, parseObjectives, splitWay } from '../../simu
 import { type Plan, planOf, type Request } from '../../simulate/whatif/plan.ts'
 import { type Answered, type Ask, lookup, refused, rowAt, rowNames } from '../../simulate/whatif/row.ts'
 import { UsageError } from '../errors.ts'
-import { loadMachineArgument, loadModelArgument } from '../source.ts'
+import { loaders } from '../source.ts'
 
 export const sweepFormats = ['text', 'jsonl', 'csv'] as const
 export type SweepFormat = (typeof sweepFormats)[number]
@@ -36,7 +36,7 @@ export interface Sweep {
 
 /** Loads what the spec names. Throws UsageError and RangeError. */
 export async function loadSweep(spec: SweepSpec): Promise<Sweep> {
-  const plan = await planOf(spec.request, { model: loadModelArgument, machine: loadMachineArgument })
+  const plan = await planOf(spec.request, loaders)
   const { where, pareto, prices } = spec
   const [metric, best] = spec.metric === undefined ? [] : splitWay(spec.metric)
   const ask: Ask = {

@@ -60,9 +60,10 @@ function answerLine({ variable, condition, answer, roots, from, to }: Solution):
   const name = (value: number) => `${variable} ${label(variable, value)}`
   if (answer === 'always') return `${condition}: always, from ${name(from)} to ${label(variable, to)}`
   if (answer === 'never') return `${condition}: never, from ${name(from)} to ${label(variable, to)}`
-  const [root] = roots
-  if (roots.length > 1 || root === undefined) return `${condition}: turns ${roots.length} times over ${variable}`
-  return `${condition}: ${root.holds === 'below' ? 'up to' : 'from'} ${name(root.value)}`
+  const root = roots.at(-1)
+  if (root === undefined) return condition
+  const turns = roots.length > 1 ? `turns ${roots.length} times, the last ` : ''
+  return `${condition}: ${turns}${root.holds === 'below' ? 'up to' : 'from'} ${name(root.value)}`
 }
 
 function rootColumns({ variable }: Solution): Column<SolvedRoot>[] {

@@ -2,7 +2,7 @@
 // never listed, so that a grid takes no memory however large it is. What needs a disk is passed in.
 import type { Machine } from '../../hardware/machine.ts'
 import type { Architecture } from '../../model/architecture.ts'
-import { type AppliedMethod, parseMethod } from '../method.ts'
+import { type AppliedMethod, type Loaders as MethodLoaders, parseMethod } from '../method.ts'
 import type { Query } from '../query.ts'
 import { type MethodTemplate, methodTemplate } from './method-template.ts'
 import {
@@ -46,8 +46,8 @@ export const noRequest: Request = {
   versus: [],
 }
 
-export interface Loaders {
-  model(text: string): Promise<Architecture>
+/** How what a request names is loaded, in itself and in the options of its methods. */
+export interface Loaders extends MethodLoaders {
   machine(text: string): Promise<Machine>
 }
 
@@ -129,8 +129,8 @@ export async function planOf(request: Request, load: Loaders, free?: Free): Prom
     ...templates.map((t) => t.text(t.axes.map((a) => a.values.at(0)))),
     ...variants.flatMap((v) => v.methods),
   ]
-  for (const text of typed) await parseMethod(text)
-  return new Grid(parts, templates, variants, models, machines, names)
+  for (const text of typed) await parseMethod(text, load)
+  return new Grid(parts, templates, variants, models, machines, names, load)
 }
 
 /** A part with one value, which is read anew each time. */
@@ -288,6 +288,7 @@ class Grid implements Plan {
   private readonly varied: readonly number[]
   private readonly templates: readonly MethodTemplate[]
   private readonly changes: readonly LoadedVariant[]
+  private readonly loaders: Loaders
   private readonly methods = new Map<string, AppliedMethod>()
 
   constructor(
@@ -297,6 +298,7 @@ class Grid implements Plan {
     models: readonly Architecture[],
     machines: readonly Machine[],
     variants: readonly string[],
+    loaders: Loaders,
   ) {
     this.parts = parts
     this.templates = templates
@@ -304,6 +306,7 @@ class Grid implements Plan {
     this.models = models
     this.machines = machines
     this.variants = variants
+    this.loaders = loaders
     this.varied = parts.flatMap((p, k) => (p.values.count > 1 ? [k] : []))
     this.axes = this.varied.map((k) => parts[k] as Part)
     this.count = parts.reduce((product, p) => product * p.values.count, 1)
@@ -347,7 +350,7 @@ class Grid implements Plan {
   private async load(texts: readonly string[]): Promise<void> {
     // A long axis of a method's option would fill the memory.
     if (this.methods.size > 1000) this.methods.clear()
-    for (const text of texts) this.methods.set(text, steady(await parseMethod(text)))
+    for (const text of texts) this.methods.set(text, steady(await parseMethod(text, this.loaders)))
   }
 
   /** The slowest part is which variant it is. */

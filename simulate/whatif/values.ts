@@ -1,4 +1,4 @@
-// The values that something takes one after another, as people type them: 1:256:x2 (doubling), 0.5:0.9:0.1 (steps), 1:8
+// The values that something takes one after another, as people type them: 1:256:x2 (doubling), 1:256:x2^0.5 (by its root), 0.5:0.9:0.1 (steps), 1:8
 // (steps of 1), 1k,8k,128k (a list), and any of these separated by commas. Long ranges are kept as a rule, not as a list.
 
 export type Scalar = number | string
@@ -73,7 +73,7 @@ function range(text: string, of: Numeric): Values {
   if (more.length > 0) throw wrong(of, text, 'from:to, from:to:step or from:to:xfactor')
   const [from, to] = [one(a, of), one(b, of)]
   if (from > to) throw wrong(of, text, `a range that rises (${b}:${a})`)
-  return step.startsWith('x') ? growing(text, from, to, Number(step.slice(1)), of) : rising(text, from, to, step, of)
+  return step.startsWith('x') ? growing(text, from, to, factorOf(step.slice(1)), of) : rising(text, from, to, step, of)
 }
 
 function rising(text: string, from: number, to: number, step: string, of: Numeric): Values {
@@ -85,9 +85,16 @@ function rising(text: string, from: number, to: number, step: string, of: Numeri
   return { count, at: (i) => (of.whole ? from + i * by : Number((from + i * by).toPrecision(12))) }
 }
 
+/** `2`, or a root such as `2^0.25`, with which every fourth value doubles. */
+function factorOf(text: string): number {
+  const [base = '', power, ...more] = text.split('^')
+  if (more.length > 0 || base === '' || power === '') return Number.NaN
+  return Number(base) ** Number(power ?? 1)
+}
+
 /** Whole numbers are rounded, and those that round to the same one are one. */
 function growing(text: string, from: number, to: number, factor: number, of: Numeric): Values {
-  if (!(factor > 1) || !Number.isFinite(factor)) throw wrong(of, text, 'a factor above 1, such as x2')
+  if (!(factor > 1) || !Number.isFinite(factor)) throw wrong(of, text, 'a factor above 1, such as x2 or x2^0.25')
   if (from <= 0) throw wrong(of, text, 'a range from above 0 where it grows by a factor')
   const steps = Math.floor(Math.log(to / from) / Math.log(factor) + 1e-9)
   if (steps >= listed) throw wrong(of, text, `a factor that gives up to ${listed} values`)
