@@ -34,6 +34,20 @@ export function priceOf(prices: Prices, machine: string): number | undefined {
   return Object.hasOwn(prices.of, machine) ? prices.of[machine] : prices.all
 }
 
+/** Throws RangeError for the price of a machine that is not asked about: it would change nothing. */
+export function checkPrices({ of }: Prices, machines: readonly string[]): void {
+  const other = Object.keys(of).find((name) => !machines.includes(name))
+  if (other !== undefined)
+    throw new RangeError(`price: expected a machine of --on (${machines.join(', ')}), got ${other}`)
+}
+
+/** Throws RangeError for a figure that needs a price where none is given. */
+export function checkPriced(option: string, names: readonly string[], { all, of }: Prices): void {
+  const needs = names.find((name) => name === 'price_per_hour' || name === 'cost_per_million_tokens')
+  if (needs === undefined || all !== undefined || Object.keys(of).length > 0) return
+  throw new RangeError(`${option}: ${needs} needs the price of the machines; expected --price beside it`)
+}
+
 /** What machines can be ranked by, best first. */
 export const rankings = {
   cost: { key: 'cost_per_million_tokens', least: true },

@@ -1,5 +1,5 @@
 // memwall compare: one query on several machines.
-import { costOf, priceOf, type Ranking, rank, rankings } from '../../simulate/cost.ts'
+import { checkPrices, costOf, priceOf, type Ranking, rank, rankings } from '../../simulate/cost.ts'
 import { predict } from '../../simulate/predict.ts'
 import { UsageError } from '../errors.ts'
 import { choice, names } from '../options.ts'
@@ -37,11 +37,12 @@ export function command() {
       const { price = { of: {} } } = flags
       const by = flags.rank ?? (flags.price === undefined ? 'speed' : 'cost')
       checkPrices(
-        price.of,
+        price,
         machines.map((m) => m.name),
-        flags.rank,
-        flags.price !== undefined,
       )
+      if (flags.rank === 'cost' && flags.price === undefined) {
+        throw new UsageError('--rank: cost needs the price of the machines; expected --price')
+      }
       const costs = entries.map(({ prediction, machine }) => ({
         prediction,
         cost: costOf(prediction, machine, priceOf(price, machine.name)),
@@ -56,13 +57,4 @@ export function command() {
 function checkDistinct(names: readonly string[]): void {
   const twice = names.find((name, i) => names.indexOf(name) !== i)
   if (twice !== undefined) throw new UsageError(`--on: expected different machines, got ${twice} twice`)
-}
-
-function checkPrices(of: object, machines: readonly string[], asked: Ranking | undefined, priced: boolean): void {
-  const other = Object.keys(of).find((name) => !machines.includes(name))
-  if (other !== undefined) {
-    throw new UsageError(`--price: expected a machine of --on (${machines.join(', ')}), got ${other}`)
-  }
-  if (asked === 'cost' && !priced)
-    throw new UsageError('--rank: cost needs the price of the machines; expected --price')
 }

@@ -74,10 +74,14 @@ interface Flags {
   readonly to?: string | undefined
   readonly versus?: readonly string[] | undefined
   readonly sensitivity?: true | undefined
+  readonly price?: unknown
 }
 
 /** What would change nothing is a mistake. */
 function checkFlags(flags: Flags): void {
+  if (flags.price !== undefined && !/price|cost/.test(`${flags.until} ${flags.metric}`)) {
+    throw new UsageError('--price: expected a condition or metric with price_per_hour or cost_per_million_tokens')
+  }
   if (flags.for === undefined) {
     const idle = (['until', 'versus', 'metric', 'from', 'to'] as const).find((name) => flags[name] !== undefined)
     if (idle) throw new UsageError(`--${idle}: expected --for with the parameter that is looked for`)

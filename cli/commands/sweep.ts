@@ -14,6 +14,9 @@ const unasked = 5_000_000
 /** Points that a chart can hold. */
 const drawable = 1_000_000
 
+/** Each takes some 100 MB. */
+const mostWorkers = 256
+
 const help = `
 Values: 1:256:x2 doubles (x2^0.25: every fourth does), 0.5:0.9:0.1 and 1:8 step,
 1k,8k,128k is a list; words and formats are separated by bars (int4|fp8,
@@ -66,6 +69,9 @@ export function command() {
         format,
         drawn: flags.plot !== undefined,
         ...(flags.title !== undefined && { title: flags.title }),
+      }
+      if ((flags.workers ?? 0) > mostWorkers) {
+        throw new UsageError(`--workers: expected up to ${mostWorkers}, got ${flags.workers}`)
       }
       const sweep = await loadSweep(spec)
       const { plan } = sweep

@@ -9,7 +9,7 @@ import * as units from '../units.ts'
 import type { Candidate, Drawn } from './chunk.ts'
 import { chunks } from './pool.ts'
 import { rowFormat } from './rows.ts'
-import { deviceSink, fileSink, noSink, type Sink, standardOutput } from './sink.ts'
+import { deviceSink, fileSink, noSink, type Sink, standardOutput, wholeSink } from './sink.ts'
 import type { Sweep } from './spec.ts'
 
 export interface RunOptions {
@@ -44,7 +44,7 @@ export async function runSweep(sweep: Sweep, options: RunOptions): Promise<Outco
   const tally = { ...sink.tally }
   const drawn = sweep.spec.drawn ? room(plan.count) : undefined
   const front = objectives && new Front<Candidate>(objectives[0].best, objectives[1].best)
-  const shown = progress(process.stderr, options.out === undefined ? '' : '; --resume goes on')
+  const shown = progress(process.stderr, options.out === undefined || objectives ? '' : '; --resume goes on')
   const meter = meterOf(plan.count, sink.begun)
   let done = sink.begun
   try {
@@ -78,6 +78,8 @@ async function sinkOf(sweep: Sweep, { out, resume, asked, silent }: RunOptions, 
     if (resume) throw new UsageError(`--resume: expected --out to be a file, got ${out}`)
     return deviceSink(out, header)
   }
+  // A front is only known at the end: there is nothing to go on with.
+  if (sweep.objectives) return wholeSink(out, header)
   return fileSink({ path: out, resume, identity: identityOf(sweep), asked, header })
 }
 

@@ -17,6 +17,7 @@ import {
 } from 'node:fs'
 import { noTally, type Tally } from '../../simulate/whatif/row.ts'
 import { FileError, fileReason, UsageError } from '../errors.ts'
+import { writeWhole } from '../output.ts'
 
 export interface Sink {
   /** Points whose rows are already there. */
@@ -64,6 +65,21 @@ export function deviceSink(path: string, header: Uint8Array): Sink {
     reached() {},
     finish: () => attempt(path, () => closeSync(fd)),
     abandon: () => closeSync(fd),
+  }
+}
+
+/** A file that is written at the end, at once. */
+export function wholeSink(path: string, header: Uint8Array): Sink {
+  const parts = [header]
+  return {
+    begun: 0,
+    tally: noTally(),
+    write: async (bytes) => {
+      parts.push(bytes)
+    },
+    reached() {},
+    finish: () => writeWhole(path, Buffer.concat(parts)),
+    abandon() {},
   }
 }
 

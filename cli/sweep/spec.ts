@@ -1,6 +1,6 @@
 // A sweep as plain data, so that workers and a later resumption get the same one; and what it is made of once loaded.
 
-import type { Prices } from '../../simulate/cost.ts'
+import { checkPriced, checkPrices, type Prices } from '../../simulate/cost.ts'
 import { checkNames, type Expression, parseExpression } from '../../simulate/expression.ts'
 import { type Best, type Objective, parseObjectives, splitWay } from '../../simulate/whatif/pareto.ts'
 import { type Plan, planOf, type Request } from '../../simulate/whatif/plan.ts'
@@ -65,13 +65,12 @@ export async function trySome({
   objectives,
   spec,
 }: Sweep): Promise<{ secondsPerPoint: number; sample: Answered }> {
-  for (const machine of Object.keys(spec.prices.of)) {
-    if (!pricedMachines(plan).includes(machine)) {
-      throw new UsageError(`--price: expected a machine of --on, got ${machine}`)
-    }
-  }
+  checkPrices(
+    spec.prices,
+    plan.machines.map((m) => m.name),
+  )
   const expressions = expressionsOf({ ask, ...(objectives && { objectives }) })
-  for (const [option, expression] of expressions) checkPrices(option, expression, spec)
+  for (const [option, { names }] of expressions) checkPriced(option, names, spec.prices)
   const { sample, asked } = await firstAnswer(plan, spec.prices)
   for (const [option, expression] of expressions) checkNames(option, expression, lookup(sample), rowNames(sample))
   // What mixes kinds of values is told before any row is out.
@@ -86,10 +85,6 @@ export async function trySome({
   const n = Math.min(tried, plan.count)
   for (let k = 0; k < n; k++) await rowAt(plan, spread(k, n, plan.count), ask)
   return { secondsPerPoint: (performance.now() - begin) / 1e3 / n, sample: asked }
-}
-
-function pricedMachines(plan: Plan): string[] {
-  return plan.machines.map((m) => m.name)
 }
 
 /** One of `n` points spread evenly over `count`. */
@@ -116,10 +111,4 @@ function expressionsOf({ ask, objectives }: Pick<Sweep, 'ask' | 'objectives'>): 
     ...(ask.where ? [['--where', ask.where] as const] : []),
     ...(objectives ?? []).map((o) => ['--pareto', o.expression] as const),
   ]
-}
-
-function checkPrices(option: string, { names }: Expression, { prices }: SweepSpec): void {
-  const needs = names.find((name) => name === 'price_per_hour' || name === 'cost_per_million_tokens')
-  if (needs === undefined || prices.all !== undefined || Object.keys(prices.of).length > 0) return
-  throw new UsageError(`${option}: ${needs} needs the price of the machines; expected --price beside it`)
 }

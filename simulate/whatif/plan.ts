@@ -310,6 +310,9 @@ class Grid implements Plan {
     this.varied = parts.flatMap((p, k) => (p.values.count > 1 ? [k] : []))
     this.axes = this.varied.map((k) => parts[k] as Part)
     this.count = parts.reduce((product, p) => product * p.values.count, 1)
+    if (this.count > Number.MAX_SAFE_INTEGER) {
+      throw new RangeError(`expected up to ${Number.MAX_SAFE_INTEGER} points, got ${this.count}`)
+    }
   }
 
   indices(point: number): number[] {

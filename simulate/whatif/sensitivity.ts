@@ -69,7 +69,18 @@ function between(
   high: number,
   at: (value: number) => Query,
 ): Elasticity {
-  const [a, b] = [predict(at(low)), predict(at(high))]
-  const slope = (of: (p: Prediction) => number) => Math.log(of(b) / of(a)) / Math.log(high / low)
-  return { parameter, value, low, high, bound: slope((p) => p.bound_s), expected: slope((p) => p.expected_s) }
+  const [from, a] = lowest(value, low, at)
+  const b = predict(at(high))
+  const slope = (of: (p: Prediction) => number) => Math.log(of(b) / of(a)) / Math.log(high / from)
+  return { parameter, value, low: from, high, bound: slope((p) => p.bound_s), expected: slope((p) => p.expected_s) }
+}
+
+/** The lower value, or the parameter as it is where less of it cannot be asked, such as a context within its document. */
+function lowest(value: number, low: number, at: (value: number) => Query): [from: number, answer: Prediction] {
+  try {
+    return [low, predict(at(low))]
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    return [value, predict(at(value))]
+  }
 }

@@ -4,7 +4,7 @@
 import type { Machine } from '../../hardware/machine.ts'
 import type { Architecture } from '../../model/architecture.ts'
 import { nearestHint } from '../../model/nearest.ts'
-import type { Prices } from '../cost.ts'
+import { checkPriced, checkPrices, type Prices } from '../cost.ts'
 import { checkNames, type Expression, type Leaf, parseExpression } from '../expression.ts'
 import { loadMethod, type MethodOption } from '../method.ts'
 import { type Best, type Objective, parseObjective } from './pareto.ts'
@@ -85,6 +85,12 @@ export async function solve(request: Request, question: Question, load: Loaders)
         ? `${request.versus.length} variants`
         : plan.axes.map((a) => `${a.values.count} of ${a.name}`).join(', ')
     throw new RangeError(`solve: expected one value of everything else, got ${many}; \`memwall sweep\` takes several`)
+  }
+  if (question.prices) {
+    checkPrices(
+      question.prices,
+      plan.machines.map((m) => m.name),
+    )
   }
   const probe = await proberOf(plan, question, request.versus.length > 0)
   let reason: string | null = null
@@ -299,6 +305,7 @@ async function proberOf(plan: Plan, question: Question, versus: boolean): Promis
   if (versus) return versusProber(plan, question, row)
   if (question.until === undefined) throw new RangeError('until: expected a condition, or --versus with a variant')
   const condition = await parseExpression('until', question.until)
+  checkPriced('until', condition.names, prices)
   let checked = false
   return {
     text: question.until,
@@ -321,12 +328,13 @@ async function proberOf(plan: Plan, question: Question, versus: boolean): Promis
 
 async function versusProber(
   plan: Plan,
-  { until, metric }: Question,
+  { until, metric, prices = { of: {} } }: Question,
   row: (index: number) => Promise<Answered>,
 ): Promise<Prober> {
   if (until !== undefined)
     throw new RangeError('until: expected either a condition or --versus with a variant, got both')
   const objective = metric === undefined ? undefined : await parseObjective('metric', metric)
+  checkPriced('metric', objective?.expression.names ?? [], prices)
   const [, name = ''] = plan.variants
   let checked = false
   return {

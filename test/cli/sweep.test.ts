@@ -59,6 +59,9 @@ describe('sweep', () => {
       .split('\n')
       .map((line) => JSON.parse(line))
     expect(rows.map((r) => r.point.batch)).toEqual([1, 2, 4, 8, 16, 32, 64])
+    await run(...on, '--batch', '1:8:x2', '--pareto', 'bound_s,tokens_per_s', '--out', 'front.csv')
+    expect(readFileSync(at('front.csv'), 'utf8').trimEnd().split('\n')).toHaveLength(5)
+    expect(existsSync(at('front.csv.partial'))).toBe(false)
   })
 
   it('gives the same bytes from one worker, from two and from none', async () => {
@@ -152,7 +155,7 @@ const cases: [code: 1 | 2, args: string[], message: RegExp][] = [
   [2, ['--metric', 'import({})'], /got the function import/],
   [2, ['--where', 'tokens_per_s'], /--where: expected true or false/],
   [2, ['--metric', 'cost_per_million_tokens'], /needs the price of the machines/],
-  [2, ['--price', 't4=1'], /--price: expected a machine of --on, got t4/],
+  [2, ['--price', 't4=1'], /price: expected a machine of --on \(h100-sxm\), got t4/],
   [2, ['--resume'], /--resume: expected --out FILE/],
   [2, ['--tp', '3,5'], /none of 2 points can be asked; the first: tp/],
   [2, ['--versus', 'kvquant:bit=3'], /with kvquant: expected bits/],

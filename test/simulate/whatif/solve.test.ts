@@ -145,6 +145,8 @@ describe('solve', () => {
     [{ variable: 'kvquant.bits', until: 'bound_s > 1' }, {}, /expected --with kvquant/],
     [{ variable: 'batch' }, {}, /until: expected a condition/],
     [{ variable: 'batch', until: 'tokens_per_s' }, {}, /until: expected a condition such as/],
+    [{ variable: 'batch', until: 'cost_per_million_tokens < 1' }, {}, /needs the price/],
+    [{ variable: 'batch', until: 'bound_s > 1', prices: { of: { t4: 1 } } }, {}, /price: expected a machine of --on/],
     [{ variable: 'batch', until: 'speed > 3' }, {}, /expected a key of the answer, got speed/],
     [{ variable: 'batch', until: 'bound_s > 1', from: '8', to: '4' }, {}, /less than --to 4, got 8/],
     [{ variable: 'bits', until: 'bound_s > 1', from: '2' }, {}, /neither --from nor --to/],
@@ -169,6 +171,9 @@ describe('sensitivity', () => {
     expect(of('peak')?.bound).toBeCloseTo(0, 6)
     expect(of('link')).toBeUndefined()
     const busy = sensitivity({ architecture, machine, phase: 'prefill', context: 8192 })
+    // Less context than its document cannot be asked.
+    const shared = sensitivity({ architecture, machine, context: 2048, shared: 2048 })
+    expect(shared.find((r) => r.parameter === 'context')).toMatchObject({ low: 2048, high: 2150 })
     expect(busy.find((r) => r.parameter === 'peak')?.bound).toBeLessThan(-0.9)
   })
 })
