@@ -114,10 +114,16 @@ function temporal(name: string, input: number, output: number, groups: number, t
   return { kind: 'temporal-convolution', name, channels: { input, output }, groups, bias: true, time }
 }
 
+/** Of a kernel over time, which is padded to the tokens: no wider than there can be. */
+function kernelSize(f: Fields, key: string, fallback: number, longest: number): number {
+  const kernel = f.countOr(key, fallback, usual)
+  if (kernel > longest) throw f.wrong(key, `at most max_position_embeddings = ${longest}`, kernel)
+  return kernel
+}
+
 /** Pointwise up, activation, depthwise, batch norm, Swish, pointwise down. A gated activation halves the channels. */
 function convolution(f: Fields, style: Style, width: number, longest: number): Module[] {
-  const kernel = f.countOr('conv_kernel_size', 31, usual)
-  if (kernel > longest) throw f.wrong('conv_kernel_size', `at most max_position_embeddings = ${longest}`, kernel)
+  const kernel = kernelSize(f, 'conv_kernel_size', 31, longest)
   const act = word(f, 'conv_activation', convolutionActivations, style.activation)
   const expanded = width * f.countOr('conv_expansion_factor', 2, usual)
   const inner = act === 'glu' ? expanded / 2 : expanded
@@ -216,8 +222,9 @@ function indices(f: Fields, key: string, layers: number): readonly number[] {
     f.raw(key)
     return []
   }
-  const one = typeof f.raw(key) === 'number' ? f.whole(key) : undefined
-  const list = one === undefined ? (f.wholes(key) ?? []) : [one]
+  const given = f.raw(key)
+  if (typeof given !== 'number' && !Array.isArray(given)) throw f.wrong(key, 'a layer or a list of layers', given)
+  const list = Array.isArray(given) ? (f.wholes(key) ?? []) : [f.whole(key) as number]
   const beyond = list.find((i) => i >= layers)
   if (beyond !== undefined) throw f.wrong(key, `layers from 0 to ${layers - 1}`, beyond)
   if (new Set(list).size !== list.length) throw f.error(`${key}: expected each layer once, got ${list.join(', ')}`)
@@ -225,11 +232,17 @@ function indices(f: Fields, key: string, layers: number): readonly number[] {
 }
 
 /** Every layer with the rate at which tokens come to it. */
-function unetLayers(f: Fields, count: number, width: number, block: Module[]): { layers: Module[][]; rates: number[] } {
+function unetLayers(
+  f: Fields,
+  width: number,
+  longest: number,
+  block: Module[],
+): { layers: Module[][]; rates: number[] } {
+  const count = layerTotal(f)
   const { reduce, recover } = uNet(f, count)
   const layers: Module[][] = []
   const rates: number[] = []
-  const strides = reduce.length > 0 ? { kernel: reduceKernel(f), stride: reduceStride(f) } : undefined
+  const strides = reduce.length > 0 ? { kernel: reduceKernel(f, longest), stride: reduceStride(f) } : undefined
   let rate = 1
   for (let i = 0; i < count; i++) {
     rates.push(rate)
@@ -254,8 +267,8 @@ function unetLayers(f: Fields, count: number, width: number, block: Module[]): {
   return { layers, rates }
 }
 
-function reduceKernel(f: Fields): number {
-  return f.countOr('time_reduce_kernel_size', 5, usual)
+function reduceKernel(f: Fields, longest: number): number {
+  return kernelSize(f, 'time_reduce_kernel_size', 5, longest)
 }
 
 function reduceStride(f: Fields): number {
@@ -270,7 +283,7 @@ function speech(f: Fields, style: Style): Draft {
   const longest = f.countOr('max_position_embeddings', 5000, usual, limits.tokens)
   const normalization = word(f, 'normalization', normalizations, style.normalization)
   const block = layer(normalization, width, namedSubLayers(f, style, width, longest))
-  const { layers, rates } = unetLayers(f, layerTotal(f), width, block)
+  const { layers, rates } = unetLayers(f, width, longest, block)
   const stack: Stack = {
     name: 'encoder',
     width,
