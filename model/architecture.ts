@@ -289,8 +289,8 @@ export interface Audio {
   readonly sampleRate: number
   readonly window: number
   readonly hop: number
-  /** Windows centred on every hop from the first sample on; only those inside the audio; or one for every hop begun. */
-  readonly framing: 'centred' | 'inside' | 'padded'
+  /** Windows centred on every hop from the first sample on; only those inside the audio; or centred, without the last. */
+  readonly framing: 'centred' | 'inside' | 'all-but-last'
 }
 
 /** How the answer to "what did you read from this config" is given. */

@@ -51,10 +51,13 @@ function inputLength(side: Side, output: number): number {
 
 /** Rate at which a group's layers run once they have lowered or restored it, and of the tokens that leave them. */
 export function rateAfter({ modules, rate = 1 }: LayerGroup): number {
-  return modules.reduce((now, m) => {
-    if (m.kind === 'upsample') return now / m.factor
-    return m.kind === 'temporal-convolution' ? now * m.time.stride : now
-  }, rate)
+  return modules.reduce(rateBehind, rate)
+}
+
+/** Rate of what leaves a module. */
+export function rateBehind(rate: number, m: Module): number {
+  if (m.kind === 'upsample') return rate / m.factor
+  return m.kind === 'temporal-convolution' ? rate * m.time.stride : rate
 }
 
 /** Rate of the tokens that leave the last layer. */
@@ -76,5 +79,5 @@ export function audioFrames({ sampleRate, window, hop, framing }: Audio, seconds
     throw new RangeError(`audio: expected at least one window of ${(1e3 * window) / sampleRate} ms, got ${seconds} s`)
   }
   if (framing === 'centred') return 1 + Math.floor(samples / hop)
-  return framing === 'inside' ? 1 + Math.floor((samples - window) / hop) : Math.ceil(samples / hop)
+  return framing === 'inside' ? 1 + Math.floor((samples - window) / hop) : Math.floor(samples / hop)
 }

@@ -7,8 +7,8 @@ import { crossAttention, type Draft, embedding, layerNorm, layersOf, norm, preNo
 import { type Fields, limits } from './fields.ts'
 import { tied } from './shape.ts'
 
-/** Windows of 25 ms every 10 ms, one for each hop begun. */
-const audio: Audio = { sampleRate: 16_000, window: 400, hop: 160, framing: 'padded' }
+/** Windows of 25 ms every 10 ms, of which github.com/openai/whisper, whisper/audio.py, drops the last. */
+const audio: Audio = { sampleRate: 16_000, window: 400, hop: 160, framing: 'all-but-last' }
 /** The second convolution has stride 2. */
 const framesPerToken = 2
 

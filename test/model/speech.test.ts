@@ -250,10 +250,10 @@ describe('frames and tokens', () => {
   it.each([
     ['centred', 30, 3001],
     ['inside', 30, 2998],
-    ['padded', 30, 3000],
+    ['all-but-last', 30, 3000],
     ['centred', 0.29, 30],
     ['inside', 0.025, 1],
-    ['padded', 0.0251, 3],
+    ['all-but-last', 0.0251, 2],
   ] as const)('%s frames of %d s are %d', (framing, seconds, frames) => {
     expect(audioFrames({ ...audio, framing }, seconds)).toBe(frames)
   })
@@ -371,6 +371,8 @@ describe('configs', () => {
     [{ time_reduce_layers: 16 }, 'time_reduce_layers: expected layers from 0 to 15, got 16'],
     [{ time_reduce_layers: [3, 3] }, 'time_reduce_layers: expected each layer once, got 3, 3'],
     [{ time_reduce_layers: -1 }, 'time_reduce_layers: expected a whole number from 0, got -1'],
+    [{ time_reduce_layers: '7' }, 'time_reduce_layers: expected a layer or a list of layers, got "7"'],
+    [{ time_reduce_kernel_size: 5001 }, 'time_reduce_kernel_size: expected at most max_position_embeddings = 5000'],
     [{ time_reduce_stride: 1 }, 'time_reduce_stride: expected at least 2, got 1'],
     [
       { subsampling_kernel_size: 41 },
