@@ -1,6 +1,6 @@
 // A query's seconds of audio as the frames and tokens of a speech encoder, and what is wrong with their number.
 import type { Architecture, Stack } from '../model/architecture.ts'
-import { audioFrames, tokensAt, tokensOf } from '../model/rate.ts'
+import { audioFrames, rateBehind, tokensAt, tokensOf } from '../model/rate.ts'
 import { encode, mixed, type Workload } from '../model/workload.ts'
 
 /** What an encoder makes of the audio. */
@@ -74,11 +74,14 @@ function tokensHeard(stack: Stack, frames: number, seconds: number): number {
 /** Warns of padded kernels that are wider than all tokens there are. */
 export function checkLength(a: Architecture, tokens: number, warnings: string[]): void {
   const { groups } = encoderOf(a)
-  for (const { modules, rate = 1 } of groups) {
+  for (const { modules, rate: entry = 1 } of groups) {
+    let rate = entry
     for (const m of modules) {
       const found = tokensAt(rate, tokens)
+      rate = rateBehind(rate, m)
       if (m.kind !== 'temporal-convolution' || m.time.kernel <= found) continue
-      const text = `${m.name}: a kernel of ${m.time.kernel} over ${found} tokens; the taps on padding are counted`
+      const over = `${found} ${found === 1 ? 'token' : 'tokens'}`
+      const text = `${m.name}: a kernel of ${m.time.kernel} over ${over}; the taps on padding are counted`
       if (!warnings.includes(text)) warnings.push(text)
     }
   }

@@ -206,11 +206,12 @@ function sourceTokens(query: Query, phase: Phase, heard: readonly Heard[], warni
     return given
   }
   if (a.sourceTokens !== undefined) return a.sourceTokens
-  if (a.kind === 'encoder-decoder') warnings.push('no --source given: 512 encoder tokens assumed')
+  const usual = Math.min(512, a.positions ?? 512)
+  if (a.kind === 'encoder-decoder') warnings.push(`no --source given: ${usual} encoder tokens assumed`)
   if (a.tokensPerSecond !== undefined) {
-    warnings.push(`no --audio given: 512 tokens assumed, ${512 / a.tokensPerSecond} s`)
+    warnings.push(`no --audio given: ${usual} tokens assumed, ${usual / a.tokensPerSecond} s`)
   }
-  return Math.min(512, a.positions ?? 512)
+  return usual
 }
 
 function checkPositions(a: Architecture, tokens: number, warnings: string[]): void {
@@ -286,6 +287,9 @@ function untouched(d: Deployment, query: Query): string[] {
   const twoSided = layersWith(d, (m) => m.kind === 'attention' && !m.causal && m.source === undefined).join(', ')
   const crossing = layersWith(d, (m) => m.kind === 'attention' && m.source !== undefined).join(', ')
   const warnings: string[] = []
+  if (stores === '--kv' && d.architecture.kind === 'encoder') {
+    warnings.push(`--kv: ${d.architecture.name} is an encoder and keeps no keys and values, so it changes nothing`)
+  }
   if (stores !== undefined && recurrent !== '') {
     warnings.push(`${stores} is for rows of keys and values: the states of ${recurrent} stay as they are`)
   }
