@@ -43,7 +43,7 @@ export function seconds(flag: string): Parser<number> {
   return once(flag, (text) => {
     const value = /^[0-9.]+(e[+-]?[0-9]+)?$/i.test(text.trim()) ? Number(text) : Number.NaN
     if (value > 0 && value <= 1e7) return value
-    throw new UsageError(`${flag}: expected seconds above 0, such as 30, got ${shown(text)}`)
+    throw new UsageError(`${flag}: expected seconds above 0 and up to 1e7, such as 30, got ${shown(text)}`)
   })
 }
 

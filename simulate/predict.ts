@@ -59,6 +59,8 @@ export interface Prediction {
     readonly shared: number | null
     readonly fixed: number | null
     readonly source: number | null
+    /** Seconds of each length asked for. */
+    readonly audio: readonly number[] | null
     readonly new_tokens: number | null
     readonly tp: number
     readonly pp: number
@@ -170,6 +172,7 @@ function answer(r: Resolved): Prediction {
       shared: r.document?.shared === true ? r.document.tokens : null,
       fixed: r.document?.shared === false ? r.document.tokens : null,
       source: r.source ?? null,
+      audio: query.audio === undefined ? null : [query.audio].flat(),
       new_tokens: query.newTokens ?? null,
       tp: tensor,
       pp: pipeline,

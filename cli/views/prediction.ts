@@ -41,6 +41,7 @@ export function workloadLine({ workload: w, methods }: Pick<Prediction, 'workloa
     ...(w.shared === null ? [] : [`${w.shared} of them shared`]),
     ...(w.fixed === null ? [] : [`${w.fixed} of them a document`]),
     ...(w.source !== null && w.phase !== 'encode' ? [`source ${w.source}`] : []),
+    ...(w.audio === null ? [] : [`audio ${w.audio.join(', ')} s`]),
     ...ranks.map(([name, n]) => `${name} ${n}`),
     ...(w.devices > 1 ? [`${w.devices} devices`] : []),
     ...(w.fusion === 'flash' ? [] : [w.fusion]),
@@ -76,6 +77,15 @@ function expectation({ calibration, interval_s }: Prediction): string {
   return `90 % within ${units.durationRange(...interval_s)} (${constants[calibration]})`
 }
 
+/** The factor is of one recording, so a batch's pace is said beside it. */
+function realTime(factor: number, { audio, batch }: Prediction['workload']): string {
+  const one = `${units.digits(factor)} s per second of`
+  if (audio === null || batch === 1) return `${one} audio`
+  const all = (batch * audio.reduce((sum, s) => sum + s, 0)) / audio.length
+  const pace = units.digits(all / (factor * Math.max(...audio)))
+  return `${one} ${audio.length > 1 ? 'the longest' : 'a'} recording; in all ${pace} s of audio a second`
+}
+
 type Fact = readonly [label: string, value: string]
 
 function facts(p: Prediction, roles: string): Fact[] {
@@ -92,9 +102,7 @@ function facts(p: Prediction, roles: string): Fact[] {
     ],
     ...(p.time_to_first_token_s === null ? [] : [['first token', duration(p.time_to_first_token_s)] as const]),
     ...(p.total === null ? [] : [['generation', generation(p, p.total)] as const]),
-    ...(p.real_time_factor === null
-      ? []
-      : [['real time', `${units.digits(p.real_time_factor)} s per second of audio`] as const]),
+    ...(p.real_time_factor === null ? [] : [['real time', realTime(p.real_time_factor, p.workload)] as const]),
     ...(p.speedup === null ? [] : [['speedup', speedup(p, p.speedup)] as const]),
     ...p.preparation.map((w) => ['beforehand', preparation(w)] as const),
     [

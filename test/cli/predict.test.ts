@@ -19,7 +19,9 @@ function paths(value: unknown, prefix = ''): string[] {
 const bytes = ['weights', 'activations', 'kv_read', 'kv_written', 'metadata', 'total']
 const keys = [
   ...['model', 'machine', 'methods', 'bound_s', 'floor_s', 'expected_s', 'interval_s[]', 'calibration'],
-  ...['phase', 'batch', 'context', 'past', 'source', 'new_tokens', 'tp', 'pp', 'ep'].map((k) => `workload.${k}`),
+  ...['phase', 'batch', 'context', 'past', 'source', 'audio', 'new_tokens', 'tp', 'pp', 'ep'].map(
+    (k) => `workload.${k}`,
+  ),
   ...['weights', 'activations', 'kv'].map((k) => `workload.formats.${k}`),
   ...['tokens_per_round', 'tokens_per_s', 'time_per_output_token_s', 'time_to_first_token_s', 'real_time_factor'],
   ...['flops', 'arithmetic_intensity', 'limit', 'total', 'baseline', 'speedup', 'warnings'],
@@ -100,6 +102,16 @@ describe('predict as text', () => {
     expect(text).not.toContain('\u001b')
     expect(text).not.toMatch(/NaN|undefined|Infinity|\[object/)
     expect(text).toContain(model)
+  })
+
+  it.each([
+    [['30'], 'audio 30 s', /real time +[\d.]+ s per second of audio\n/],
+    [['30', '--batch', '2'], 'batch 2, context 750, audio 30 s', / s per second of a recording; in all \d+ s of audio/],
+    [['5,30'], 'batch 2, context 750, audio 5, 30 s', / s per second of the longest recording; in all \d+ s/],
+  ])('says what %j of audio is', async (audio, line, pace) => {
+    const text = await run('squeezeformer-sm', '--on', 't4', '--audio', ...audio)
+    expect(text).toContain(line)
+    expect(text).toMatch(pace)
   })
 
   it('is what was agreed on', async () => {

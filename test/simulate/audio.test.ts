@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { loadMachine } from '../../hardware/catalog.ts'
 import { loadModel } from '../../model/catalog.ts'
+import { format } from '../../model/format.ts'
 import { importConfig } from '../../model/import/config.ts'
 import { presets } from '../../model/presets/speech.ts'
 import { predict } from '../../simulate/predict.ts'
@@ -15,7 +16,7 @@ const warnings = (more: Partial<Query> = {}) => ask(more).warnings
 describe('seconds of audio', () => {
   it('become tokens, and a real-time factor', () => {
     const p = ask({ audio: 30, batch: 16, phase: 'encode' })
-    expect(p.workload).toMatchObject({ phase: 'encode', batch: 16, context: 750, source: 750 })
+    expect(p.workload).toMatchObject({ phase: 'encode', batch: 16, context: 750, source: 750, audio: [30] })
     expect(p.real_time_factor).toBe(p.expected_s / 30)
     expect(p.tokens_per_s).toBe((16 * 750) / p.expected_s)
     expect(p.warnings).toEqual([])
@@ -31,7 +32,7 @@ describe('seconds of audio', () => {
   })
   it('may be of several lengths at once, each as it is', () => {
     const both = ask({ audio: [5, 30, 5], batch: 2 })
-    expect(both.workload).toMatchObject({ batch: 6, context: 750 })
+    expect(both.workload).toMatchObject({ batch: 6, context: 750, audio: [5, 30, 5] })
     const apart = ask({ audio: 5, batch: 4 }).flops + ask({ audio: 30, batch: 2 }).flops
     // The projected distances are shared: those of the shorter are among the longer's.
     const shared = ask({ audio: 5 }).operators.filter((o) => o.name === 'attention-position')
@@ -51,6 +52,20 @@ describe('seconds of audio', () => {
     ])
     expect(warnings({ audio: 600 })).toEqual(['squeezeformer-sm was made for 5000 positions; this needs 15000'])
     expect(warnings()).toEqual(['no --audio given: 512 tokens assumed, 20.48 s'])
+    const short = importConfig({ ...presets['squeezeformer-sm'], max_position_embeddings: 100 }, 'short')
+    expect(warnings({ architecture: short })).toEqual(['no --audio given: 100 tokens assumed, 4 s'])
+  })
+  it('are warned of kernels at the rate that they run at', () => {
+    const late = { time_reduce_layers: [15], time_recover_layers: [] }
+    const a = importConfig({ ...presets['squeezeformer-sm'], ...late }, 'late')
+    expect(warnings({ architecture: a, audio: 1.6 })).toEqual([
+      'convolution-depthwise: a kernel of 31 over 20 tokens; the taps on padding are counted',
+    ])
+  })
+  it('leave a cache format nothing to change', () => {
+    expect(warnings({ audio: 30, deployment: { kv: format('int4') } })).toEqual([
+      '--kv: squeezeformer-sm is an encoder and keeps no keys and values, so it changes nothing',
+    ])
   })
   it.each([
     [{ audio: 0 }, 'audio: expected seconds above 0, got 0'],
