@@ -149,9 +149,9 @@ describe('reproduce', () => {
     )
   })
   it('counts at the end what became of them, within 80 columns', async () => {
-    const text = await run('reproduce')
+    const text = await run('reproduce', 'memory-wall')
     expectNarrow(text)
-    const rows = (await Promise.all(paperNames.map(loadPaper))).flatMap((paper) => paper.rows())
+    const rows = (await loadPaper('memory-wall')).rows()
     const reproduced = rows.filter((r) => r.status === 'reproduced').length
     expect(text.replace(/\s+/g, ' ')).toContain(`${rows.length} figures: ${reproduced} reproduced, `)
   })
