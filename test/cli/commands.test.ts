@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { machineNames } from '../../hardware/catalog.ts'
 import { modelNames } from '../../model/catalog.ts'
 import { methodNames } from '../../simulate/method.ts'
-import { loadPaper, paperNames } from '../../simulate/reproduce.ts'
+import { loadPaper } from '../../simulate/reproduce.ts'
 import { memwall, scratch } from './run.ts'
 
 const folder = scratch()
