@@ -87,7 +87,7 @@ class Sizes {
     const size = embedding === undefined || embedding === null ? undefined : vector(at, embedding).length
     if (this.first === undefined) [this.first, this.size] = [at, size]
     else if (size !== this.size) {
-      const name = (n: number | undefined) => (n === undefined ? 'none' : `${n} numbers`)
+      const name = (n: number | undefined) => (n === undefined ? 'none' : `${n} ${n === 1 ? 'number' : 'numbers'}`)
       fail(at, `embedding: expected ${name(this.size)}, as in line ${this.first}, got ${name(size)}`)
     }
     return embedding as readonly number[] | undefined
@@ -151,10 +151,11 @@ function checkCycles(entries: ReadonlyMap<string | number, Entry>): void {
 /** Nodes from the root on, in breadth: a deep trace must not run out of stack. */
 function buildProblem(root: Entry, sizes: Sizes): Problem & { readonly root: Recorded } {
   const { truth } = root.line.fields
-  if (truth !== undefined && typeof truth !== 'string' && typeof truth !== 'number') {
+  const given = truth !== undefined && truth !== null
+  if (given && typeof truth !== 'string' && typeof truth !== 'number') {
     fail(root.line.at, `truth: expected the right answer as text or a number, got ${JSON.stringify(truth)}`)
   }
-  const known = truth === undefined ? undefined : String(truth)
+  const known = given ? String(truth) : undefined
   const top = recorded(root, undefined, sizes)
   const made: [Entry, Recorded][] = [[root, top]]
   for (const [entry, node] of made) {

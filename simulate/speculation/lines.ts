@@ -43,7 +43,7 @@ export function number({ at, fields }: Line, name: string): number {
   const value = fields[name]
   if (value === undefined) fail(at, `expected ${name}, got none`)
   if (typeof value !== 'number' || !Number.isFinite(value)) {
-    fail(at, `${name}: expected a number, got ${JSON.stringify(value)}`)
+    fail(at, `${name}: expected a number, got ${typeof value === 'number' ? value : JSON.stringify(value)}`)
   }
   return value
 }
