@@ -140,6 +140,7 @@ export {
   against,
   type Experiment as SearchExperiment,
   experiment as searchExperiment,
+  type Gain as SearchGain,
   type Outcome as SearchOutcome,
 } from './simulate/search/outcome.ts'
 export { objective as treeObjective, type Program as TreeProgram, treeProgram } from './simulate/search/program.ts'

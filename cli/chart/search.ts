@@ -87,7 +87,7 @@ async function plotLambda(path: string, title: string, points: readonly Point[],
     label: units.percent,
     panels: [
       { x: `${x}: candidates that go on`, label: String, series: over((p) => p.outcome.going) },
-      { x: `${x}: KV tokens over REBASE's`, label: String, series: over((p) => 1 / (p.gain?.kv.value ?? 1)) },
+      { x: `${x}: KV tokens over REBASE's`, label: String, series: over((p) => 1 / (p.gain?.kv?.value ?? 1)) },
     ],
     zero: true,
   })

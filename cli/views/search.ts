@@ -1,5 +1,6 @@
 // A search simulated: one row for each point of the sweep, or the facts of one, with its steps where they are asked for.
 import type { Interval } from '../../simulate/confidence.ts'
+import type { Ratio } from '../../simulate/search/outcome.ts'
 import type { Section, View } from '../answer.ts'
 import type { Point, Run } from '../commands/simulate/search.ts'
 import { type Column, table } from '../table.ts'
@@ -16,15 +17,15 @@ export function searchView(run: Run, points: readonly Point[]): View {
     sections: [
       { kind: 'title', text: 'Tree search', under },
       ...body,
-      { kind: 'notes', lines: notes(run) },
+      { kind: 'notes', lines: notes(run, one) },
       { kind: 'warnings', lines: run.warnings },
     ],
   }
 }
 
-function notes({ places }: Run): string[] {
+function notes({ places }: Run, one: boolean): string[] {
   return [
-    'KV tokens are of a step before it is pruned, each once, with the prompt. Intervals are of 95 % over problems.',
+    `KV tokens are of a step before it is pruned, each once, with the prompt. ${one ? 'Intervals are of 95 % over problems.' : '--csv and --json add intervals of 95 % over problems.'}`,
     ...(places !== undefined && places.costs.scorer === undefined
       ? ['Scores cost nothing here; --prm adds the reward model.']
       : []),
@@ -36,6 +37,10 @@ function within(range: Interval | undefined, text: (x: number) => string): strin
 }
 
 const two = (x: number) => `${x.toFixed(2)}x`
+
+function times(ratio: Ratio | undefined): string {
+  return ratio === undefined ? '' : two(ratio.value)
+}
 
 function single(run: Run, { settings: s, outcome: o, gain, searches }: Point): Section[] {
   const t = o.time
@@ -65,7 +70,10 @@ function single(run: Run, { settings: s, outcome: o, gain, searches }: Point): S
   if (o.recomputed > 0)
     rows.push(['recomputed', `${units.digits(o.recomputed)} tokens a problem that the cache had lost`])
   if (gain !== undefined) {
-    rows.push(['against REBASE', `${two(gain.kv.value)} less KV${within(gain.kv.interval, two)}`])
+    rows.push([
+      'against REBASE',
+      gain.kv ? `${two(gain.kv.value)} less KV${within(gain.kv.interval, two)}` : 'nothing to choose among',
+    ])
     if (gain.throughput)
       rows.push(['', `${two(gain.throughput.value)} the throughput${within(gain.throughput.interval, two)}`])
   }
@@ -92,7 +100,7 @@ function solverText({ solver, timed }: Run, o: Point['outcome']): string {
   const each = seconds / o.problems
   const proven = solver === 'exact' ? `, ${solves - unproven} proven` : ''
   const spent = timed ? `; ${units.duration(each)} a problem on this computer${share(each, o)}` : ''
-  return `${solver}: ${solves} solves${proven}${clusters > 0 ? `, ${units.digits(clusters)} clusters a step` : ''}${spent}`
+  return `${solver}: ${solves} ${solves === 1 ? 'solve' : 'solves'}${proven}${clusters > 0 ? `, ${units.digits(clusters)} clusters a step` : ''}${spent}`
 }
 
 function share(each: number, { time }: Point['outcome']): string {
@@ -161,10 +169,10 @@ function columns(run: Run, points: readonly Point[]): Column<Point>[] {
       key: 'kv_reduction',
       title: 'KV less',
       value: (p) => ratio(p, 'kv'),
-      text: (p) => (p.gain === undefined ? '' : two(p.gain.kv.value)),
+      text: (p) => times(p.gain?.kv),
       ...right,
     },
-    ...ends('kv_reduction', (p) => p.gain?.kv.interval),
+    ...ends('kv_reduction', (p) => p.gain?.kv?.interval),
     ...(timed ? timeColumns(ratio, ends) : []),
     {
       key: 'going',
@@ -173,8 +181,20 @@ function columns(run: Run, points: readonly Point[]): Column<Point>[] {
       text: (p) => units.percent(p.outcome.going),
       ...right,
     },
-    ...(known ? coverageColumns(ends) : []),
-    { key: 'accuracy', value: (p) => p.outcome.accuracy ?? null },
+    ...(known
+      ? coverageColumns(
+          ends,
+          some((p) => p.outcome.approaches !== undefined),
+        )
+      : []),
+    {
+      key: 'accuracy',
+      ...(some((p) => p.outcome.accuracy !== undefined) && { title: 'answers' }),
+      value: (p) => p.outcome.accuracy ?? null,
+      text: (p) => (p.outcome.accuracy === undefined ? '' : units.percent(p.outcome.accuracy)),
+      align: 'right',
+      spare: 0,
+    },
     ...ends('accuracy', (p) => p.outcome.accuracyInterval),
     { key: 'recomputed_tokens', value: (p) => (timed ? p.outcome.recomputed : null) },
     ...(run.timed
@@ -197,7 +217,7 @@ function solverSeconds(p: Point): number {
 
 type Ends = (key: string, of: (p: Point) => Interval | undefined) => Column<Point>[]
 
-function coverageColumns(ends: Ends): Column<Point>[] {
+function coverageColumns(ends: Ends, approaches: boolean): Column<Point>[] {
   const share = (x: number | undefined) => (x === undefined ? '' : units.percent(x))
   return [
     {
@@ -210,7 +230,7 @@ function coverageColumns(ends: Ends): Column<Point>[] {
     ...ends('coverage', (p) => p.outcome.coverageInterval),
     {
       key: 'approach_coverage',
-      title: 'ways',
+      ...(approaches && { title: 'ways' }),
       value: (p) => p.outcome.approaches ?? null,
       text: (p) => share(p.outcome.approaches),
       align: 'right',
@@ -245,7 +265,7 @@ function timeColumns(ratio: (p: Point, of: 'kv' | 'throughput') => number | null
       key: 'throughput_gain',
       title: 'gain',
       value: (p) => ratio(p, 'throughput'),
-      text: (p) => (p.gain?.throughput ? two(p.gain.throughput.value) : ''),
+      text: (p) => times(p.gain?.throughput),
       align: 'right',
     },
     ...ends('throughput_gain', (p) => p.gain?.throughput?.interval),

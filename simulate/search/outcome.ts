@@ -201,9 +201,9 @@ function outcomeOf(parts: readonly Part[]): Outcome {
       unshared: choices === 0 ? 0 : sum((p) => p.unshared) / choices,
       total: sum((p) => p.unique) / parts.length,
     },
-    kvInterval: tree.ratioInterval,
+    kvInterval: within(tree.ratioInterval),
     coverage: covered?.ratio,
-    coverageInterval: covered?.ratioInterval,
+    coverageInterval: within(covered?.ratioInterval, 1),
     approaches: share(parts, (p) => p.approaches)?.ratio,
     going: share(parts, (p) => p.going)?.ratio ?? 1,
     accuracy: known.length === 0 ? undefined : correct / known.length,
@@ -238,7 +238,7 @@ function timeOutcome(times: readonly Time[]): TimeOutcome {
     least: times.reduce((most, t) => Math.max(most, t.least), 0),
     throughput: 1 / share,
     throughputBound: 1 / mean((t) => t.share.bound),
-    throughputInterval: shares.ratioInterval,
+    throughputInterval: within(shares.ratioInterval),
     together: latency / share,
     latency,
     generate: mean((t) => t.generate),
@@ -267,16 +267,28 @@ export interface Ratio {
   readonly interval: Interval | undefined
 }
 
+/** Cut to what can be: nothing here is below 0, and no share above 1. Few problems spread wider than that. */
+function within(interval: Interval | undefined, most = Number.POSITIVE_INFINITY): Interval | undefined {
+  return interval && [Math.max(0, interval[0]), Math.min(most, interval[1])]
+}
+
+export interface Gain {
+  /** Undefined where no step had anything to choose among. */
+  readonly kv: Ratio | undefined
+  /** Undefined without machines, or where a tree does not fit them. */
+  readonly throughput: Ratio | undefined
+}
+
 /** How much less cache, and how many times the throughput, over another strategy on the same problems. */
-export function against(base: Outcome, other: Outcome): { readonly kv: Ratio; readonly throughput: Ratio | undefined } {
+export function against(base: Outcome, other: Outcome): Gain {
   const both = base.parts.map((a, i) => [a, other.parts[i] as Part] as const)
   const ratio = (of: (p: Part) => number): Ratio => {
     const all = pairs(both, ([a, b]) => [of(a), of(b)])
-    return { value: all.ratio, interval: all.ratioInterval }
+    return { value: all.ratio, interval: within(all.ratioInterval) }
   }
   const timed = base.time?.fits && other.time?.fits
   return {
-    kv: ratio((p) => p.unique),
+    kv: base.kv.total > 0 && other.kv.total > 0 ? ratio((p) => p.unique) : undefined,
     throughput: timed ? ratio((p) => (p.time as Time).share.expected) : undefined,
   }
 }

@@ -100,6 +100,7 @@ describe('simulate search', () => {
     const { stdout, stderr } = await run(...all, ...placed, '--plot', 'strategies.png')
     expect(stderr).toBe('')
     expectNarrow(stdout)
+    expect(stdout).toMatch(/--csv\s+and --json add intervals/)
     const lambdas = [
       '--strategy',
       'ets,ets-kv',
@@ -159,7 +160,9 @@ describe('simulate search', () => {
     [['--width', '4,8', '--events'], '--events: expected one strategy, width and pair of lambdas'],
     [['--solver', 'greedy', '--time-limit', '1'], '--time-limit: it is for --solver exact, not for greedy'],
     [['--strategy', 'beam', '--width', '4', '--fixed', '5'], 'fixed: expected at most the width 4, got 5'],
-    [['--model', 'llama-2-70b', '--on', 'h100-nvl'], 'llama-2-70b: expected weights below'],
+    [['--strategy', 'beam', '--embedding-noise', '1'], '--embedding-noise: it is for ets with a lambda-d above 0'],
+    [['--lambda-d', '0', '--distance', '1'], '--distance: it is for ets with a lambda-d above 0'],
+    [['--model', 'llama-2-70b', '--on', 'h100-nvl'], 'got 128.5 GiB, which a device of more than 146.0 GiB would hold'],
     [['--model', 'bert-base', '--on', 'h100-nvl'], 'bert-base: expected a decoder, got an encoder model'],
     [['--trace', 'none.jsonl'], 'none.jsonl: no such file'],
     [['--plot', 'one.png'], '--plot: expected several strategies, widths or lambdas to draw, got one'],
@@ -186,6 +189,13 @@ describe('simulate search', () => {
     expect(code).toBe(1)
     expect(stderr).toBe(`${stderr.split('\n')[0]}\n`)
     expect(stderr).toContain(`${name}.jsonl: ${message}`)
+  })
+
+  it('compares nothing where the first step ends every path', async () => {
+    const trace = write('short.jsonl', [root, { ...step, answer: 1 }])
+    const { stdout } = await run('--trace', trace)
+    expect(stdout).toMatch(/against REBASE +nothing to choose among\n/)
+    expect(stdout).toContain('exact: 1 solve, 1 proven')
   })
 
   it('refuses a trace without embeddings where coverage needs them, and goes on without', async () => {

@@ -100,14 +100,23 @@ export async function searchPlaces(flags: PlaceFlags, longest: number): Promise<
       prm: names[1],
       prm_machine: scorer ? scorerMachine.name : null,
       embedder: names[2],
+      tp: flags.tp ?? 1,
+      methods: flags.with ?? [],
+      memory_share: share,
       threads,
       attention: reading,
     },
-    title: `${names[0]} on ${machine.name}${scorer ? `, scored by ${names[1]} on its own ${scorerMachine.name}` : ''}`,
+    title: `${names[0]}${using(flags)} on ${machine.name}${scorer ? `, scored by ${names[1]} on its own ${scorerMachine.name}` : ''}`,
     kvBytesPerToken: perToken(generator.deployment).kvBytesPerToken,
     capacity: machine.memory.capacity ?? 0,
     warnings: [...query.warnings, ...(scored?.warnings ?? [])],
   }
+}
+
+/** What changes the model, as it was typed. */
+function using({ tp, with: methods = [] }: PlaceFlags): string {
+  const all = [...methods, ...(tp === undefined ? [] : [`tp ${tp}`])]
+  return all.length === 0 ? '' : ` (${all.join(', ')})`
 }
 
 function withMemory(machine: Machine, capacity: number | undefined): Machine {
@@ -147,6 +156,6 @@ function checkWeights({ weights, budget, deployment, profile, fraction }: Place)
   if (weights < budget) return
   const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`
   throw new UsageError(
-    `${deployment.architecture.name}: expected weights below ${gib(budget)} (${fraction} of ${profile.machine.name}), got ${gib(weights)}; try --weights int4, --tp or another machine`,
+    `${deployment.architecture.name}: expected weights below ${gib(budget)} (${fraction} of ${profile.machine.name}), got ${gib(weights)}, which a device of more than ${gib(weights / fraction)} would hold; try --weights int4, --tp or another machine`,
   )
 }

@@ -2,7 +2,14 @@
 import { calibrations } from '../../../hardware/profile.ts'
 import { readings, retained } from '../../../simulate/search/cost.ts'
 import { greedyKept } from '../../../simulate/search/greedy.ts'
-import { admissions, against, experiment, type Outcome, type Ratio } from '../../../simulate/search/outcome.ts'
+import {
+  admissions,
+  against,
+  experiment,
+  type Gain,
+  type Outcome,
+  type Ratio,
+} from '../../../simulate/search/outcome.ts'
 import type { Solver } from '../../../simulate/search/program.ts'
 import type { Search } from '../../../simulate/search/search.ts'
 import { type Settings, type StrategyName, settingsDefaults, strategyNames } from '../../../simulate/search/select.ts'
@@ -50,7 +57,7 @@ export interface Point {
   readonly settings: Settings
   readonly outcome: Outcome
   /** Over REBASE at this width; undefined for itself. */
-  readonly gain: { readonly kv: Ratio; readonly throughput: Ratio | undefined } | undefined
+  readonly gain: Gain | undefined
   /** Where events were asked for. */
   readonly searches: readonly Search[]
 }
@@ -245,6 +252,8 @@ interface Flags {
   readonly admit?: (typeof admissions)[number] | undefined
   readonly events?: true | undefined
   readonly embedder?: string | undefined
+  readonly embeddingSize?: number | undefined
+  readonly embeddingNoise?: number | undefined
 }
 
 function settingsOf(flags: Flags, depth: number, tokens: number): Settings[] {
@@ -285,22 +294,24 @@ function checkApplies(flags: Flags, grid: readonly Settings[]): void {
     some((s) => s.strategy === 'ets'),
   )
   needs(
-    flags.distance,
-    '--distance',
-    'ets',
-    some((s) => s.strategy === 'ets'),
-  )
-  needs(
     flags.fixed,
     '--fixed',
     'beam and dvts',
     some((s) => s.strategy === 'beam' || s.strategy === 'dvts'),
   )
-  needs(flags.embedder, '--embedder', 'ets with a lambda-d above 0', some(clustered))
+  for (const [name, flag] of forClusters) needs(flags[name], flag, 'ets with a lambda-d above 0', some(clustered))
   if (flags.timeLimit !== undefined && flags.solver === 'greedy') {
     throw new UsageError('--time-limit: it is for --solver exact, not for greedy')
   }
 }
+
+/** What only clusters of steps can feel. */
+const forClusters = [
+  ['distance', '--distance'],
+  ['embedder', '--embedder'],
+  ['embeddingSize', '--embedding-size'],
+  ['embeddingNoise', '--embedding-noise'],
+] as const satisfies readonly (readonly [keyof Flags, string])[]
 
 function clustered(s: Settings): boolean {
   return s.strategy === 'ets' && s.diversity > 0
@@ -395,6 +406,10 @@ function pointJson(
     lambda_b: solves(s.strategy) ? s.budget : null,
     lambda_d: solves(s.strategy) ? s.diversity : null,
     temperature: s.temperature,
+    distance: clustered(s) ? s.distance : null,
+    fixed: s.fixed ?? null,
+    depth: s.depth,
+    max_tokens: s.tokens,
     problems: o.problems,
     kv_tokens: {
       mean: o.kv.mean,
@@ -433,13 +448,15 @@ function pointJson(
         ? null
         : {
             strategy: 'rebase',
-            kv_reduction: { value: gain.kv.value, ci95: gain.kv.interval ?? null },
-            throughput_gain: gain.throughput
-              ? { value: gain.throughput.value, ci95: gain.throughput.interval ?? null }
-              : null,
+            kv_reduction: ratioJson(gain.kv),
+            throughput_gain: ratioJson(gain.throughput),
           },
     ...(searches.length > 0 && { steps: searches.flatMap(stepsJson) }),
   }
+}
+
+function ratioJson(ratio: Ratio | undefined) {
+  return ratio ? { value: ratio.value, ci95: ratio.interval ?? null } : null
 }
 
 function solverJson(o: Outcome, kind: string, timed: boolean) {

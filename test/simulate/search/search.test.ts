@@ -122,7 +122,7 @@ describe('a trace', () => {
 
   it('may hold several problems, without a truth', () => {
     const one = (problem: number) => [
-      { problem, node: 0, parent: null, tokens: 1 },
+      { problem, node: 0, parent: null, tokens: 1, ...(problem === 1 && { truth: null }) },
       { problem, node: 1, parent: 0, tokens: 2, reward: 1, answer: 'x' },
     ]
     const source = parseSearchTrace(lines(...one(1), ...one(2)))
@@ -139,7 +139,7 @@ describe('a trace', () => {
     [
       'embeddings of mixed length',
       [root, step('a', 'r', { embedding: [1, 2] }), step('b', 'r', { embedding: [1] })],
-      'line 3: embedding: expected 2 numbers, as in line 2, got 1 numbers',
+      'line 3: embedding: expected 2 numbers, as in line 2, got 1 number',
     ],
     [
       'an embedding too few',
@@ -169,10 +169,13 @@ describe('a trace', () => {
   ])('with %s is refused', (_, all, message) => {
     expect(() => parseSearchTrace(lines(...all))).toThrow(message)
   })
-  it('with a reward that is no number is refused', () => {
-    expect(() => parseSearchTrace('{"node":0,"tokens":1}\n{"node":1,"parent":0,"tokens":1,"reward":NaN}')).toThrow(
-      'line 2: expected numbers, got NaN',
-    )
+  it.each([
+    ['NaN', 'line 2: expected numbers, got NaN'],
+    ['1e999', 'line 2: reward: expected a number, got Infinity'],
+    ['null', 'line 2: reward: expected a number, got null'],
+  ])('with a reward of %s is refused', (reward, message) => {
+    const step = `{"node":1,"parent":0,"tokens":1,"reward":${reward}}`
+    expect(() => parseSearchTrace(`{"node":0,"tokens":1}\n${step}`)).toThrow(message)
   })
 })
 
@@ -311,7 +314,7 @@ describe('seconds', () => {
       })
     const gain = (capacity: number) => against(of('rebase', capacity), of('beam', capacity))
     const [short, ample] = [gain(94e9), gain(500e9)]
-    expect(short.kv.value).toBe(ample.kv.value)
+    expect(short.kv?.value).toBe(ample.kv?.value)
     expect(short.throughput?.value).toBeGreaterThan(1.3)
     expect(ample.throughput?.value).toBeLessThan(1.15)
   })
@@ -342,8 +345,20 @@ describe('over problems', () => {
   it('a strategy against itself is 1', () => {
     const one = of({})
     const { kv } = against(one, one)
-    expect([kv.value, kv.interval]).toEqual([1, [1, 1]])
+    expect([kv?.value, kv?.interval]).toEqual([1, [1, 1]])
     expect(of({ strategy: 'ets-kv', budget: 0 }).kv).toEqual(of({ strategy: 'ets', budget: 0, diversity: 0 }).kv)
+  })
+  it('no interval leaves what can be, however few the problems', () => {
+    const few = (strategy: Settings['strategy']) =>
+      experiment({ source: syntheticSource(2, 1), settings: settings({ strategy, width: 4 }), solve: greedyKept })
+    const [base, other] = [few('rebase'), few('ets-kv')]
+    expect(against(base, other).kv?.interval?.[0]).toBe(0)
+    for (const o of [base, other]) expect(o.coverageInterval?.[1]).toBeLessThanOrEqual(1)
+  })
+  it('a search that ends with its first step is compared with nothing', () => {
+    const one = '{"node": 0, "tokens": 5}\n{"node": 1, "parent": 0, "tokens": 2, "reward": 1, "answer": 3}'
+    const o = experiment({ source: parseSearchTrace(one), settings: settings({ width: 1 }), solve: greedyKept })
+    expect(against(o, o)).toEqual({ kv: undefined, throughput: undefined })
   })
   it('a proportion has an interval at its ends too', () => {
     const [low, high] = wilson(20, 20)
