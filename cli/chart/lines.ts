@@ -9,7 +9,7 @@ import { logAxis } from './axes.ts'
 import { type Context, draw, faint, ink, width } from './canvas.ts'
 import { gridOf, listed, numeric } from './grid.ts'
 import { colour } from './palette.ts'
-import { place } from './place.ts'
+import { apart, place } from './place.ts'
 import { placeAxis, type ValueScale, valueScale } from './scale.ts'
 import { fixedText, titleOf } from './sweep.ts'
 import { measure, write } from './text.ts'
@@ -56,7 +56,7 @@ export async function plotLines(path: string, sweep: Sweep, outcome: Outcome): P
               max: (ratio ? Math.max(high, 1) : high) * 1.06,
               title: { display: true, text: metric, color: ink, font: { size: 15 } },
               grid: { color: '#e8e8e8', tickColor: faint },
-              ticks: { color: ink },
+              ticks: { color: ink, includeBounds: false },
             },
       },
     },
@@ -159,21 +159,22 @@ interface Area {
   readonly bottom: number
 }
 
-/** Each line's name at its end, moved apart where they would touch. */
+/** Each line's name at its end, moved apart where they would touch; a line without values has no end. */
 function endNames(ctx: Context, { y }: { y: Scale }, area: Area, _: ValueScale, lines: readonly Line[]): void {
   const ends = lines
-    .map((l) => ({ l, at: y.getPixelForValue((l.values.findLast((v) => v !== null) as number | undefined) ?? 0) }))
+    .flatMap((l) => {
+      const last = l.values.findLast((v) => v !== null)
+      return typeof last === 'number' ? [{ l, at: y.getPixelForValue(last) }] : []
+    })
     .sort((a, b) => a.at - b.at)
-  const gap = 18
-  let last = Number.NEGATIVE_INFINITY
-  const placed = ends.map(({ l, at }) => {
-    last = Math.max(at, last + gap)
-    return { l, y: last }
+  apart(
+    ends.map((e) => e.at),
+    18,
+    area.bottom,
+  ).forEach((at, i) => {
+    const { l } = ends[i] as (typeof ends)[number]
+    write(ctx, l.name, area.right + 10, at, { size: 13, colour: l.colour, most: width - area.right - 20 })
   })
-  const over = Math.max(0, last - area.bottom)
-  for (const { l, y: at } of placed) {
-    write(ctx, l.name, area.right + 10, at - over, { size: 13, colour: l.colour, most: width - area.right - 20 })
-  }
 }
 
 /** A ring where a line crosses 1, with the value there, by the logarithm of both between its neighbours. */

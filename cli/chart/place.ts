@@ -87,3 +87,20 @@ export function touches(box: Box, { x, y, r }: Circle): boolean {
 export function inside(box: Box, area: Box): boolean {
   return box.left >= area.left && box.right <= area.right && box.top >= area.top && box.bottom <= area.bottom
 }
+
+/** Places that rise, moved so that neighbours are `gap` apart and the last is at most at `most`; others stay. */
+export function apart(places: readonly number[], gap: number, most: number): number[] {
+  let last = Number.NEGATIVE_INFINITY
+  const down = places.map((at) => {
+    last = Math.max(at, last + gap)
+    return last
+  })
+  let next = most + gap
+  return down
+    .toReversed()
+    .map((at) => {
+      next = Math.min(at, next - gap)
+      return next
+    })
+    .toReversed()
+}

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { powersOfTen, roundTicks } from '../../cli/chart/axes.ts'
-import { overlap, place } from '../../cli/chart/place.ts'
+import { apart, overlap, place } from '../../cli/chart/place.ts'
 
 const area = { left: 0, top: 0, right: 700, bottom: 600 }
 
@@ -24,6 +24,14 @@ describe('labels', () => {
     const taken = { left: 100, top: 80, right: 160, bottom: 99 }
     const [label] = place([{ at: { x: 100, y: 100, r: 4 }, width: 20, height: 14 }], [], area, [taken])
     expect(overlap(label?.box ?? taken, taken)).toBe(false)
+  })
+})
+
+describe('names at the ends of lines', () => {
+  it('are moved apart and kept above the bottom, and stay where there is room', () => {
+    expect(apart([10, 100, 105, 300], 18, 400)).toEqual([10, 100, 118, 300])
+    expect(apart([10, 290, 295, 299], 18, 300)).toEqual([10, 264, 282, 300])
+    expect(apart([], 18, 300)).toEqual([])
   })
 })
 
