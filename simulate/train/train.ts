@@ -242,7 +242,7 @@ function trainingMemory(t: Settled, batch: number, d: Deployment): TrainingMemor
       ...(crosses && { source: t.sequence }),
       width: arithmetic(t).bits / 8,
       tensor: t.tensor,
-      scores: t.fusion === 'unfused' && t.recompute === 'none',
+      scores: t.fusion === 'unfused' && t.recompute !== 'selective',
       dropout: t.dropout,
     },
     t.recompute,

@@ -86,6 +86,9 @@ describe('memory', () => {
     expect(kept({ recompute: 'full' })).toBeLessThan(kept({}))
     expect(kept({ ...unfused, recompute: 'selective' })).toBe(kept({}))
     expect(kept(unfused)).toBeGreaterThan(kept({}))
+    // The layer that is computed again has its scores: 5 bytes of each, of 4 sequences and 8 heads.
+    const full = { recompute: 'full' } as const
+    expect(kept({ ...unfused, ...full }) - kept(full)).toBe(5 * 4 * 8 * 128 * 128)
   })
   it('finds the largest batch that fits', async () => {
     const [architecture, machine] = [await loadModel('gpt-2-small'), await loadMachine('t4')]
