@@ -121,6 +121,9 @@ export function fileSink({ path, resume, identity, asked, header }: FileSinkOpti
     throw new FileError(`${journalPath}: expected the journal of this sweep, got that of another: ${found.asked}`)
   }
   if (found && !existsSync(partial)) return finished(path, journalPath, found)
+  if (resume && !found && existsSync(path)) {
+    throw new FileError(`${path}: no unfinished sweep is beside it; expected no --resume, to write it anew`)
+  }
   const fd = attempt(path, () => openSync(partial, found ? 'r+' : 'w'))
   let at = found?.bytes ?? 0
   if (found && statSync(partial).size < at) {

@@ -111,7 +111,9 @@ describe('sweep', () => {
     writeFileSync(at('late.jsonl.partial.json'), '{"half')
     expect((await run(...grid, '--resume')).stderr).toMatch(/expected the journal of a sweep, got something else/)
     rmSync(at('late.jsonl.partial.json'))
-    expect((await run(...grid, '--resume')).code).toBe(0)
+    const finished = await run(...on, '--batch', '9', '--json', '--out', 'late.jsonl', '--resume')
+    expect(finished).toMatchObject({ code: 1, stdout: '' })
+    expect(finished.stderr).toMatch(/late\.jsonl: no unfinished sweep is beside it/)
     expect(readFileSync(at('late.jsonl')).equals(rows)).toBe(true)
   })
 
