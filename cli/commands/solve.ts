@@ -1,6 +1,7 @@
 // memwall solve: the value of one parameter at which a condition turns, or a variant begins to win.
-import { planOf } from '../../simulate/whatif/plan.ts'
+import { planOf, type Request } from '../../simulate/whatif/plan.ts'
 import { sensitivity } from '../../simulate/whatif/sensitivity.ts'
+import { weightSetting } from '../../simulate/whatif/setting.ts'
 import { solve, variables } from '../../simulate/whatif/solve.ts'
 import { UsageError } from '../errors.ts'
 import { word } from '../options.ts'
@@ -46,6 +47,7 @@ export function command() {
       checkOutput(flags)
       checkFlags(flags)
       const request = requestOf(model, flags)
+      if (flags.for !== undefined && !flags.sensitivity) checkSought(flags.for, request)
       const { until, metric, from, to, price } = flags
       const given = { until, metric, from, to, prices: price }
       const question = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
@@ -64,6 +66,18 @@ export function command() {
         return { query: asked, elasticities: flags.sensitivity ? sensitivity(asked) : undefined }
       }
     })
+}
+
+/** A value of what is looked for would change nothing; only sensitivities are taken at it. */
+function checkSought(sought: string, { settings, figures, weights, methods }: Request): void {
+  const given = [
+    ...Object.keys(settings).map((name) => [name, `--${name}`] as const),
+    ...figures.map((text) => [text.split('=')[0], '--set'] as const),
+    // Bits may be those of a method.
+    ...(methods.length > 0 ? [] : weights.map((text) => [weightSetting(text).role ?? 'bits', '--weights'] as const)),
+  ]
+  const idle = given.find(([name]) => name === sought)
+  if (idle) throw new UsageError(`--for: expected no ${idle[1]} with a value of ${sought}, which is looked for`)
 }
 
 interface Flags {

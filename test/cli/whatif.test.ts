@@ -65,6 +65,9 @@ describe('solve', () => {
     [[], /expected --for with a parameter, or --sensitivity/],
     [['--for', 'batch', '--until', 'memory.fits', '--metric', 'bound_s'], /--metric: .* expected --versus/],
     [['--for', 'batch', '--until', 'memory.fits', '--context', '1k,2k'], /2 of context.*sweep/],
+    [['--for', 'batch', '--until', 'memory.fits', '--batch', '4'], /expected no --batch with a value of batch/],
+    [['--for', 'peak', '--until', 'memory.fits', '--set', 'peak=1e12'], /expected no --set with a value of peak/],
+    [['--for', 'bits', '--until', 'memory.fits', '--weights', 'int4:group=64'], /expected no --weights with a value/],
     [['--sensitivity', '--batch', '1:4'], /expected one value of every option/],
   ])('refuses %j', async (flags, message) => {
     const { code, stdout, stderr } = await memwall(['solve', 'llama-3.1-8b', '--on', 'h100-sxm', ...flags], folder)
