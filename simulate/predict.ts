@@ -245,7 +245,7 @@ function assumptions({ reading }: Architecture): string[] {
 const plainly: MadeStrategy = { strategy: autoregressive, values: {}, warnings: [] }
 
 /** How the query decodes: as one of its methods does, else token by token. */
-function strategyOf(r: Resolved, profile: Profile): MadeStrategy {
+export function strategyOf(r: Resolved, profile: Profile): MadeStrategy {
   const by = strategist(r.query)
   if (!by?.strategy) return plainly
   const warnings: string[] = []

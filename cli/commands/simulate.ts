@@ -21,6 +21,10 @@ export const simulations: Readonly<Record<string, Simulation>> = {
     summary: 'tree search by steps: ETS, REBASE, beam search and DVTS, their cache and cost',
     load: () => import('./simulate/search.ts'),
   },
+  serve: {
+    summary: 'requests through a router to replicas that batch continuously',
+    load: () => import('./simulate/serve.ts'),
+  },
 }
 
 const names = Object.keys(simulations).join(', ')

@@ -84,9 +84,28 @@ function sourceRegions(g: Sequences): Region[] {
 
 export function attention(a: Attention, c: Context): void {
   const { deployment } = c
-  const { heads, kvHeads } = rankHeads(a, deployment)
+  const { heads } = rankHeads(a, deployment)
   const valueDim = a.valueDim ?? a.headDim
   project(a, c)
+  attendCache(a, c)
+  if (a.gate)
+    elementwise(
+      c,
+      `${a.name}-gate`,
+      2 * c.tokens * heads * valueDim,
+      c.tokens * heads * valueDim,
+      5 * c.tokens * heads * valueDim,
+    )
+  const bias = a.bias.output ? a.width : 0
+  product(c, `${a.name}-out`, { role: 'attention', m: c.tokens, n: a.width, k: heads * valueDim, bias })
+  collective(c, `${a.name}-all-reduce`, 'all-reduce', deployment.parallel.tensor, c.tokens * a.width)
+}
+
+/** What of the module depends on the past beyond the numbers of tokens: choosing among its rows, and attending them. */
+export function attendCache(a: Attention, c: Context): void {
+  const { deployment } = c
+  const { heads, kvHeads } = rankHeads(a, deployment)
+  const valueDim = a.valueDim ?? a.headDim
   const row = attentionRow(a, deployment)
   const selections = layerSelections(a.causal, a.reach, deployment)
   const { wide } = deployment.store
@@ -100,17 +119,6 @@ export function attention(a: Attention, c: Context): void {
   const elements = { key: kvHeads * a.headDim, value: kvHeads * valueDim, shared: 0 }
   const turned = a.source || !deployment.store.unrotated ? 0 : kvHeads * a.rotary
   attend(c, a.name, { ...sizes, causal: a.causal, row, elements, seen, turned })
-  if (a.gate)
-    elementwise(
-      c,
-      `${a.name}-gate`,
-      2 * c.tokens * heads * valueDim,
-      c.tokens * heads * valueDim,
-      5 * c.tokens * heads * valueDim,
-    )
-  const bias = a.bias.output ? a.width : 0
-  product(c, `${a.name}-out`, { role: 'attention', m: c.tokens, n: a.width, k: heads * valueDim, bias })
-  collective(c, `${a.name}-all-reduce`, 'all-reduce', deployment.parallel.tensor, c.tokens * a.width)
 }
 
 /** Queries, keys and values of the new tokens, normed and rotated, and their rows written to the cache. */

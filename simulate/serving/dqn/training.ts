@@ -1,0 +1,267 @@
+// Training of a router: episodes of simulated traffic in which it mostly follows its network, sometimes chance. What a
+// choice was worth is known when its request is over: then state, choice, reward and the state at the next request become
+// an experience. Everything of an episode follows from the seed and its number, so that training resumes as it was.
+import { type Random, seeded } from '../../../model/random.ts'
+import type { Law } from '../law.ts'
+import type { Lengths } from '../lengths.ts'
+import type { Request } from '../request.ts'
+import { type Fleet, leastLoaded, type Router, type Seen } from '../router.ts'
+import { type Serving, simulate, streamsOf, timeliness } from '../simulator.ts'
+import { openSource, type Tasks } from '../source.ts'
+import { type Hyper, Learner, type LearnerState, type TensorFlow } from './learner.ts'
+import { bestModel, buffersOf, encode, forward, inputs, type Layer, type Policy, type Scales } from './policy.ts'
+import { Replay } from './replay.ts'
+
+/** What is served, and what answers are worth. */
+export interface Scenario {
+  readonly models: readonly string[]
+  readonly tasks: readonly string[]
+  /** By model, then task. */
+  readonly quality: readonly (readonly number[])[]
+  readonly deadline: number
+  readonly soft?: number | undefined
+  readonly prompt: Lengths
+  readonly output: Lengths
+  readonly scales: Scales
+  drawTasks(random: Random): Tasks
+  /** New replicas for a simulation. */
+  replicas(streams: () => Random): Serving[]
+}
+
+/** Traffic of the episodes: each has a mean rate of its own, drawn between two. */
+export interface Traffic {
+  readonly arrivals: Law
+  readonly least: number
+  readonly most: number
+  /** Requests of an episode. */
+  readonly requests: number
+}
+
+export interface TrainingOptions {
+  readonly tf: TensorFlow
+  readonly scenario: Scenario
+  readonly traffic: Traffic
+  readonly hyper: Hyper
+  readonly seed: number
+  readonly episodes: number
+  /** Training steps of an episode. */
+  readonly stepsPerEpisode: number
+}
+
+/** Share of choices left to chance: from 1 down to `least` over the first part of the episodes. */
+export interface Exploration {
+  readonly least: number
+  readonly part: number
+}
+
+export const usualExploration: Exploration = { least: 0.05, part: 0.6 }
+
+export interface Episode {
+  readonly episode: number
+  readonly rate: number
+  readonly epsilon: number
+  readonly availability: number
+  readonly performance: number
+  readonly loss: number
+}
+
+/** What a checkpoint holds beside the scenario's names. */
+export interface TrainingState {
+  readonly episode: number
+  readonly learner: LearnerState
+  readonly replay: {
+    readonly size: number
+    readonly at: number
+    readonly states: Float32Array
+    readonly next: Float32Array
+    readonly actions: Int32Array
+    readonly rewards: Float32Array
+  }
+}
+
+interface Choice {
+  readonly state: Float32Array
+  readonly action: number
+  next: Float32Array | undefined
+}
+
+export class Training {
+  private readonly o: TrainingOptions
+  private readonly learner: Learner
+  private readonly replay: Replay
+  private readonly exploration: Exploration
+  episode = 0
+
+  constructor(options: TrainingOptions, exploration: Exploration = usualExploration) {
+    const { tf, scenario, hyper, seed } = options
+    this.o = options
+    this.exploration = exploration
+    const width = inputs(scenario.tasks.length, scenario.models.length)
+    this.learner = new Learner(tf, width, scenario.models.length, hyper, seeded(seed))
+    this.replay = new Replay(width, hyper.replay)
+  }
+
+  get done(): boolean {
+    return this.episode >= this.o.episodes
+  }
+
+  get epsilon(): number {
+    const { least, part } = this.exploration
+    return Math.max(least, 1 - ((1 - least) * this.episode) / (part * this.o.episodes))
+  }
+
+  /** Runs the next episode. */
+  next(): Episode {
+    const { scenario, traffic, seed } = this.o
+    const { epsilon, episode } = this
+    const streams = streamsOf((seed + 1) * 65536 + episode, seeded)
+    const random = streams()
+    // Evenly over the orders of magnitude, and by turns, so that few episodes see all loads.
+    const share = (episode * 0.6180339887498949 + random() * 0.1) % 1
+    const rate = traffic.least * (traffic.most / traffic.least) ** share
+    const { prompt, output } = scenario
+    const tasks = scenario.drawTasks(streams())
+    const source = openSource(
+      traffic.arrivals,
+      rate,
+      { prompt, output, tasks },
+      { requests: traffic.requests },
+      streams,
+    )
+    const apprentice = new Apprentice(this.learner, this.replay, this.o, epsilon, streams())
+    const outcome = simulate({
+      source,
+      replicas: scenario.replicas(streams),
+      router: apprentice,
+      deadlines: { e2e: scenario.deadline },
+      worth: { quality: scenario.quality, soft: scenario.soft },
+      mostInSystem: Number.POSITIVE_INFINITY,
+    })
+    this.episode++
+    return {
+      episode,
+      rate,
+      epsilon,
+      availability: outcome.counted > 0 ? outcome.inTime / outcome.counted : 0,
+      performance: outcome.bestReward > 0 ? outcome.reward / outcome.bestReward : 0,
+      loss: apprentice.loss,
+    }
+  }
+
+  policy(): Policy {
+    const { tasks, models, scales } = this.o.scenario
+    return { tasks, models, scales, layers: this.learner.layers() }
+  }
+
+  async state(): Promise<TrainingState> {
+    const { size, at, states, next, actions, rewards } = this.replay
+    return {
+      episode: this.episode,
+      learner: await this.learner.state(),
+      replay: { size, at, states, next, actions, rewards },
+    }
+  }
+
+  /** Goes on from a checkpoint. Throws RangeError where it is of another shape. */
+  async restore({ episode, learner, replay }: TrainingState): Promise<void> {
+    const { states, next, actions, rewards } = this.replay
+    if (replay.states.length !== states.length || replay.actions.length !== actions.length) {
+      throw new RangeError(`expected a replay of ${states.length} numbers, got ${replay.states.length}`)
+    }
+    await this.learner.restore(learner)
+    states.set(replay.states)
+    next.set(replay.next)
+    actions.set(replay.actions)
+    rewards.set(replay.rewards)
+    this.replay.size = replay.size
+    this.replay.at = replay.at
+    this.episode = episode
+  }
+
+  dispose(): void {
+    this.learner.dispose()
+  }
+}
+
+/** Requests between two looks at the learner's newest weights. */
+const refresh = 64
+
+/** A router that learns as it works. */
+class Apprentice implements Router {
+  readonly name = 'dqn in training'
+  private readonly o: TrainingOptions
+  private readonly learner: Learner
+  private readonly replay: Replay
+  private readonly epsilon: number
+  private readonly random: Random
+  private layers: readonly Layer[]
+  private buffers: readonly Float64Array[]
+  private readonly state: Float64Array
+  private before: Choice | undefined
+  private decisions = 0
+  private trained = 0
+  private losses = 0
+  /** Best accuracy of each task: rewards are shares of it. */
+  private readonly best: readonly number[]
+
+  constructor(learner: Learner, replay: Replay, options: TrainingOptions, epsilon: number, random: Random) {
+    this.o = options
+    this.learner = learner
+    this.replay = replay
+    this.epsilon = epsilon
+    this.random = random
+    this.layers = learner.layers()
+    this.buffers = buffersOf(this.layers)
+    const { tasks, models, quality } = options.scenario
+    this.state = new Float64Array(inputs(tasks.length, models.length))
+    this.best = tasks.map((_, t) => Math.max(...quality.map((of) => of[t] ?? 0)))
+  }
+
+  get loss(): number {
+    return this.trained === 0 ? 0 : this.losses / this.trained
+  }
+
+  route(request: Seen, fleet: Fleet): number {
+    const { tasks, scales } = this.o.scenario
+    encode(request.task, fleet, tasks.length, scales, this.state)
+    const state = Float32Array.from(this.state)
+    if (this.before) this.before.next = state
+    const action = this.choose(fleet)
+    if (action < 0) return -1
+    const choice: Choice = { state, action, next: undefined }
+    request.memo = choice
+    this.before = choice
+    this.study()
+    return leastLoaded(fleet.models[action] as readonly number[], fleet)
+  }
+
+  private choose(fleet: Fleet): number {
+    if (this.random() < this.epsilon) {
+      const action = Math.floor(this.random() * fleet.models.length)
+      if (leastLoaded(fleet.models[action] as readonly number[], fleet) >= 0) return action
+    }
+    return bestModel(forward(this.layers, this.state, this.buffers), fleet)
+  }
+
+  ended(request: Request, latency: number): void {
+    const choice = request.memo as Choice | undefined
+    if (choice?.next === undefined) return
+    request.memo = undefined
+    const { quality, deadline, soft } = this.o.scenario
+    const worth = (quality[choice.action]?.[request.task] ?? 0) / (this.best[request.task] ?? 1)
+    this.replay.add(choice.state, choice.action, worth * timeliness(latency, deadline, soft), choice.next)
+  }
+
+  /** Training steps spread evenly over the episode. */
+  private study(): void {
+    const { hyper, stepsPerEpisode, traffic } = this.o
+    this.decisions++
+    const due = Math.floor((this.decisions * stepsPerEpisode) / traffic.requests)
+    while (this.trained < due && this.replay.size >= 4 * hyper.batch) {
+      this.losses += this.learner.train(this.replay.sample(hyper.batch, this.random))
+      this.trained++
+    }
+    if (this.decisions % refresh !== 0) return
+    this.layers = this.learner.layers()
+  }
+}
