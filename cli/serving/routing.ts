@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { nearestHint } from '../../model/nearest.ts'
 import type { Random } from '../../model/random.ts'
-import { feasibleBatch, steadyStep } from '../../simulate/serving/capacity.ts'
+import { feasibleBatch, meets, steadyStep } from '../../simulate/serving/capacity.ts'
 import { type Policy, parsePolicy, policyRouter } from '../../simulate/serving/dqn/policy.ts'
 import {
   deadlineCapped,
@@ -66,7 +66,7 @@ export function feasible(
   const deadline = needed(router, c.deadline)
   return c.members.map(({ kind }) => {
     const most = Math.max(1, kind.most(c.prompt, c.output))
-    return feasibleBatch(kind.time, c.prompt, c.output, deadline, most)
+    return feasibleBatch(meets(kind.time, c.prompt, c.output, deadline), most)
   })
 }
 

@@ -48,22 +48,26 @@ function staggered(output: Lengths, clients: number): Lengths {
   }
 }
 
-/**
- * The largest batch of which each request meets the deadline while as many come as go: its output's steps, each with
- * the batch decoding half way and its share of prompts, take at most `deadline` seconds. 0 where not even one does.
- */
-export function feasibleBatch(time: StepTime, prompt: number, output: number, deadline: number, most = 65536): number {
-  const fits = (batch: number) => output * steadyStep(time, batch, prompt, output) <= deadline
+/** The largest batch from 1 to `most` that fits, where smaller ones do too; 0 where not even one does. */
+export function feasibleBatch(fits: (batch: number) => boolean, most = 65536): number {
   if (!fits(1)) return 0
   let [low, high] = [1, 2]
   while (high <= most && fits(high)) [low, high] = [high, high * 2]
-  if (high > most) return most
+  high = Math.min(high, most + 1)
   while (high - low > 1) {
     const middle = Math.floor((low + high) / 2)
     if (fits(middle)) low = middle
     else high = middle
   }
   return low
+}
+
+/**
+ * Whether each request of a batch meets the deadline while as many come as go: its output's steps, each with the batch
+ * decoding half way and its share of prompts, take at most `deadline` seconds.
+ */
+export function meets(time: StepTime, prompt: number, output: number, deadline: number): (batch: number) => boolean {
+  return (batch) => output * steadyStep(time, batch, prompt, output) <= deadline
 }
 
 /** Seconds of a step of a batch in which each sequence leaves after `output` steps and another takes its place. */

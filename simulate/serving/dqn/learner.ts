@@ -12,6 +12,7 @@ interface Tensor {
 }
 
 interface Variable extends Tensor {
+  readonly name: string
   assign(value: Tensor): void
   dispose(): void
 }
@@ -22,7 +23,7 @@ interface Named {
 }
 
 interface Optimizer {
-  minimize(cost: () => Tensor, returnCost: true, of: Variable[]): Tensor | null
+  applyGradients(gradients: Named[]): void
   getWeights(): Promise<Named[]>
   setWeights(weights: Named[]): Promise<void>
   dispose(): void
@@ -37,12 +38,15 @@ export interface TensorFlow {
   tidy<T>(work: () => T): T
   add(a: Tensor, b: Tensor): Tensor
   mul(a: Tensor, b: Tensor | number): Tensor
-  matMul(a: Tensor, b: Tensor): Tensor
+  matMul(a: Tensor, b: Tensor, transposeA?: boolean, transposeB?: boolean): Tensor
+  sub(a: Tensor, b: Tensor): Tensor
   relu(a: Tensor): Tensor
+  step(a: Tensor): Tensor
+  reshape(a: Tensor, shape: number[]): Tensor
+  clipByValue(a: Tensor, least: number, most: number): Tensor
   argMax(a: Tensor, axis: number): Tensor
   oneHot(indices: Tensor, depth: number): Tensor
   sum(a: Tensor, axis: number): Tensor
-  readonly losses: { huberLoss(labels: Tensor, predictions: Tensor): Tensor }
   readonly train: { adam(rate: number): Optimizer }
 }
 
@@ -52,13 +56,15 @@ export interface Hyper {
   readonly rate: number
   /** Discount of what comes after, per request. */
   readonly gamma: number
+  /** What a missed deadline costs, in shares of a request's best worth. */
+  readonly penalty: number
   readonly batch: number
   /** Training steps between two copies of the online network into the target. */
   readonly sync: number
   readonly replay: number
 }
 
-export const usualHyper: Hyper = { hidden: [64, 64], rate: 1e-3, gamma: 0.9, batch: 64, sync: 500, replay: 50_000 }
+export const usualHyper: Hyper = { hidden: [64, 64], rate: 1e-3, gamma: 0.9, penalty: 4, batch: 64, sync: 500, replay: 50_000 }
 
 /** Weights of a learner, its target and its optimizer: all that training goes on from. */
 export interface LearnerState {
@@ -108,40 +114,58 @@ export class Learner {
     return widths.slice(1).flatMap((width, l) => [[widths[l] as number, width], [width]])
   }
 
-  private values(variables: readonly Variable[], x: Tensor): Tensor {
+  /** What each layer makes of the input; the last are the actions' values. */
+  private activations(variables: readonly Variable[], x: Tensor): Tensor[] {
     const { tf } = this
-    let out = x
+    const out = [x]
     for (let i = 0; i < variables.length; i += 2) {
-      out = tf.add(tf.matMul(out, variables[i] as Variable), variables[i + 1] as Variable)
-      if (i + 2 < variables.length) out = tf.relu(out)
+      const [weights, bias] = [variables[i] as Variable, variables[i + 1] as Variable]
+      const sum = tf.add(tf.matMul(out.at(-1) as Tensor, weights), bias)
+      out.push(i + 2 < variables.length ? tf.relu(sum) : sum)
     }
     return out
   }
 
-  /** One step of Adam on a batch; returns its loss (Huber's). */
+  private values(variables: readonly Variable[], x: Tensor): Tensor {
+    return this.activations(variables, x).at(-1) as Tensor
+  }
+
+  /** One step of Adam on a batch; returns the mean absolute error of its values. */
   train(sample: Sample): number {
     const { tf, inputs, actions, hyper } = this
     const count = sample.actions.length
-    const loss = tf.tidy(() => {
-      const states = tf.tensor(sample.states, [count, inputs])
+    const error = tf.tidy(() => {
       const next = tf.tensor(sample.next, [count, inputs])
       const chosen = tf.argMax(this.values(this.online, next), 1)
       const later = tf.sum(tf.mul(this.values(this.target, next), tf.oneHot(chosen, actions)), 1)
       const goal = tf.add(tf.tensor(sample.rewards, [count]), tf.mul(later, hyper.gamma))
+      const layers = this.activations(this.online, tf.tensor(sample.states, [count, inputs]))
       const mask = tf.oneHot(tf.tensor(sample.actions, [count], 'int32'), actions)
-      const cost = this.optimizer.minimize(
-        () => {
-          const own = tf.sum(tf.mul(this.values(this.online, states), mask), 1)
-          return tf.losses.huberLoss(goal, own)
-        },
-        true,
-        this.online,
-      )
-      return (cost as Tensor).dataSync()[0] as number
+      const own = tf.sum(tf.mul(layers.at(-1) as Tensor, mask), 1)
+      const errors = tf.sub(own, goal)
+      // Huber's loss: beyond 1 an error pulls no harder.
+      const pull = tf.mul(tf.clipByValue(errors, -1, 1), 1 / count)
+      this.optimizer.applyGradients(this.gradients(layers, tf.mul(mask, tf.reshape(pull, [count, 1]))))
+      return errors.dataSync()
     })
     this.steps++
     if (this.steps % hyper.sync === 0) this.synchronize()
-    return loss
+    return Array.from(error).reduce((sum, e) => sum + Math.abs(e), 0) / count
+  }
+
+  /** Of the loss, by what it changes with the last layer: backwards through the layers. TensorFlow.js's own derivatives are in no file that Node can load alone. */
+  private gradients(layers: readonly Tensor[], ofValues: Tensor): Named[] {
+    const { tf, online } = this
+    const named: Named[] = []
+    let slope = ofValues
+    for (let i = online.length - 2; i >= 0; i -= 2) {
+      const [weights, bias] = [online[i] as Variable, online[i + 1] as Variable]
+      const input = layers[i / 2] as Tensor
+      named.push({ name: weights.name, tensor: tf.matMul(input, slope, true, false) })
+      named.push({ name: bias.name, tensor: tf.sum(slope, 0) })
+      if (i > 0) slope = tf.mul(tf.matMul(slope, weights, false, true), tf.step(input))
+    }
+    return named
   }
 
   private synchronize(): void {

@@ -249,7 +249,10 @@ class Apprentice implements Router {
     request.memo = undefined
     const { quality, deadline, soft } = this.o.scenario
     const worth = (quality[choice.action]?.[request.task] ?? 0) / (this.best[request.task] ?? 1)
-    this.replay.add(choice.state, choice.action, worth * timeliness(latency, deadline, soft), choice.next)
+    const timely = timeliness(latency, deadline, soft)
+    // A request sees its own delay and not what it adds to others': the penalty keeps batches where few are late.
+    const reward = worth * timely - this.o.hyper.penalty * (1 - timely)
+    this.replay.add(choice.state, choice.action, reward, choice.next)
   }
 
   /** Training steps spread evenly over the episode. */

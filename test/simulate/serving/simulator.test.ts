@@ -6,7 +6,7 @@ import { loadModel } from '../../../model/catalog.ts'
 import { seeded } from '../../../model/random.ts'
 import { parseMethod } from '../../../simulate/method.ts'
 import { predict } from '../../../simulate/predict.ts'
-import { feasibleBatch, saturationRate } from '../../../simulate/serving/capacity.ts'
+import { feasibleBatch, meets, saturationRate } from '../../../simulate/serving/capacity.ts'
 import { type ReplicaKind, replicaKind } from '../../../simulate/serving/fleet.ts'
 import { always } from '../../../simulate/serving/lengths.ts'
 import { mean } from '../../../simulate/serving/measure.ts'
@@ -294,7 +294,7 @@ describe('saturation', () => {
 
   it('has a largest batch that meets a deadline', async () => {
     const { time } = await kindOf('opt-1.3b', 'a100-80gb-sxm')
-    const batches = [0.001, 0.2, 0.5, 1].map((deadline) => feasibleBatch(time, 128, 48, deadline))
+    const batches = [0.001, 0.2, 0.5, 1].map((deadline) => feasibleBatch(meets(time, 128, 48, deadline)))
     expect(batches[0]).toBe(0)
     expect(batches).toEqual([...batches].sort((a, b) => a - b))
   })
