@@ -153,6 +153,33 @@ export {
 export { type Generator as SearchGenerator, generatorDefaults, syntheticSource } from './simulate/search/synthetic.ts'
 export { parseSearchTrace, type SearchTrace } from './simulate/search/trace.ts'
 export { weightedMajority } from './simulate/search/vote.ts'
+export { type ServingAnswer, servingAnswer } from './simulate/serving/answer.ts'
+export { arrivals, parseArrivals } from './simulate/serving/arrivals.ts'
+export { feasibleBatch, meets, saturationRate, steadyStep } from './simulate/serving/capacity.ts'
+export { Learner, type TensorFlow, usualHyper } from './simulate/serving/dqn/learner.ts'
+export { type Policy, parsePolicy, policyFile, policyRouter } from './simulate/serving/dqn/policy.ts'
+export { type Scenario, Training as RouterTraining } from './simulate/serving/dqn/training.ts'
+export { parseService, type ReplicaKind, replicaKind, serviceServing } from './simulate/serving/fleet.ts'
+export { always, type Lengths, parseLengths } from './simulate/serving/lengths.ts'
+export type { Caps } from './simulate/serving/replica.ts'
+export {
+  deadlineCapped,
+  type Fleet,
+  largestThatFits,
+  leastLoadedRouter,
+  type Router,
+  randomRouter,
+  staticRouter,
+} from './simulate/serving/router.ts'
+export {
+  type Outcome as ServingOutcome,
+  type SimulationOptions as ServingOptions,
+  simulate as simulateServing,
+  streamsOf,
+} from './simulate/serving/simulator.ts'
+export { closedSource, listSource, openSource, type Source as ServingSource } from './simulate/serving/source.ts'
+export { controlledWait, erlangWait, pollaczekWait } from './simulate/serving/theory.ts'
+export { recorded } from './simulate/serving/trace.ts'
 export { type Acceptance, alphaOf, fromAccepted, fromAlpha, tokensPerRound } from './simulate/speculation/acceptance.ts'
 export { type Buffers, bufferSlots, buffers, quantizedOfPrompt } from './simulate/speculation/buffers.ts'
 export { bestGamma, bestGammaOf, operationsFactor, speedup } from './simulate/speculation/gain.ts'

@@ -176,6 +176,8 @@ for (const flags of [['rebase'], ['ets', '--solver', 'greedy']]) {
   console.log(`search 100 problems   ${whole.toFixed(1)} s at width 256 and depth 25 (${flags.join(' ')})`)
 }
 
+await import('./serving.js')
+
 // With a folder of measurements: all files but serving's, some 52,000 rows.
 const folder = process.argv[2]
 if (folder !== undefined) {

@@ -21,7 +21,10 @@ export const commands: Readonly<Record<string, Row>> = {
     summary: 'kernels on the machine at hand, checked and timed',
     load: () => import('./commands/measure.ts'),
   },
-  simulate: { summary: 'what chance decides: speculation', load: () => import('./commands/simulate.ts') },
+  simulate: {
+    summary: 'what chance decides: speculation, search, serving',
+    load: () => import('./commands/simulate.ts'),
+  },
   calibrate: {
     summary: 'a machine adjusted to products measured on it',
     load: () => import('./commands/calibrate.ts'),

@@ -104,7 +104,8 @@ export function modelFacts(b: BestEffort): ModelFacts[] {
 /** Seconds of a step in which a batch reads as many prompt tokens as its sequences bring on average. */
 export function meanStep(model: RooflineModel, b: BestEffort, batch: number): number {
   const reading = (batch / b.output) * b.prompt
-  const memory = (2 * model.parameters + kvBytes(model) * (b.prompt + b.output / 2) * batch) / (b.memoryShare * b.bandwidth)
+  const memory =
+    (2 * model.parameters + kvBytes(model) * (b.prompt + b.output / 2) * batch) / (b.memoryShare * b.bandwidth)
   const compute = (2 * model.parameters * (batch + reading)) / (b.computeShare * b.peak)
   return model.layers * b.perLayer + Math.max(memory, compute) + b.perSequence * batch
 }
@@ -126,7 +127,10 @@ export function bestEffortReplicas(b: BestEffort, streams: () => Random): Servin
     const [time, room] = [rooflineTime(model, b), roomOf(model, b)]
     return Array.from({ length: count }, () => {
       const random = streams()
-      return { model: index, stations: (queue, events) => [new Replica(queue, time, room, caps, events, random)] } satisfies Serving
+      return {
+        model: index,
+        stations: (queue, events) => [new Replica(queue, time, room, caps, events, random)],
+      } satisfies Serving
     })
   })
 }

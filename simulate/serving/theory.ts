@@ -1,4 +1,5 @@
 // Waiting times that queueing theory knows exactly, for Poisson arrivals. Seconds; they hold the simulator to account.
+import { mean, meansOf } from './measure.ts'
 
 /** Mean wait of M/M/k (Erlang's C): arrivals per second, mean service seconds, servers. Infinite at and above capacity. */
 export function erlangWait(rate: number, service: number, servers: number): number {
@@ -15,4 +16,49 @@ export function erlangWait(rate: number, service: number, servers: number): numb
 export function pollaczekWait(rate: number, service: number, variation: number): number {
   const load = rate * service
   return load >= 1 ? Number.POSITIVE_INFINITY : (load * service * (1 + variation)) / (2 * (1 - load))
+}
+
+export interface Controlled {
+  readonly mean: number
+  /** Half of the 99 % interval. */
+  readonly half: number
+}
+
+const batches = 64
+/** The 99.5 % quantile of Student's t with some 61 degrees of freedom. */
+const quantile = 2.6575
+
+/** Numbers of the same customers whose mean is known. */
+export interface Control {
+  readonly values: ArrayLike<number>
+  readonly mean: number
+}
+
+/**
+ * The mean wait by batch means, with service and interarrival times as controls: where their means are known, what they
+ * were off by in a run explains part of what the waits were off by (Lavenberg and Welch 1981).
+ */
+export function controlledWait(waits: ArrayLike<number>, controls: readonly Control[]): Controlled {
+  let left = meansOf(waits, batches)
+  // One after the other, each on what the others leave of it.
+  const residuals: number[][] = []
+  for (const control of controls) {
+    let own = meansOf(control.values, batches).map((x) => x - control.mean)
+    for (const before of residuals) own = minus(own, before)
+    if (own.every((x) => Math.abs(x) < 1e-12)) continue
+    left = minus(left, own)
+    residuals.push(own)
+  }
+  const middle = mean(left)
+  const spread = left.reduce((sum, x) => sum + (x - middle) ** 2, 0) / (batches - 1 - residuals.length)
+  return { mean: middle, half: quantile * Math.sqrt(spread / batches) }
+}
+
+/** What is left of some numbers without their linear part in others, whose expectation is 0. */
+function minus(of: readonly number[], by: readonly number[]): number[] {
+  const [a, b] = [mean(of), mean(by)]
+  const covariance = of.reduce((sum, x, i) => sum + (x - a) * ((by[i] as number) - b), 0)
+  const variance = by.reduce((sum, x) => sum + (x - b) ** 2, 0)
+  const slope = covariance / variance
+  return of.map((x, i) => x - slope * (by[i] as number))
 }

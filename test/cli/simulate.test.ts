@@ -152,7 +152,7 @@ describe('simulate speculate', () => {
 describe('bad input', () => {
   const task = ['bild', '--task', 'iwslt']
   it.each<[number, string[], RegExp]>([
-    [2, [], /^memwall: simulate: expected one of bild, speculate, search, got none\n$/],
+    [2, [], /^memwall: simulate: expected one of bild, speculate, search, serve, got none\n$/],
     [2, ['bidl'], /got bidl.*bild/],
     [2, ['bild', ...seconds], /expected --task or --trace/],
     [2, task, /expected --small-s and --large-s, or --model, --small and --on/],

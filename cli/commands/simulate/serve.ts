@@ -17,14 +17,14 @@ import { type Run, runsOf, type ServeFlags } from '../../serving/runs.ts'
 const help = `
 TTFT is the time from a request's arrival to the end of the step that makes its
 first token. TPOT is the time from its first token to its last over the output
-tokens less one: not defined for one token. e2e ends with the last token. wait is
-from arrival to the beginning of its first step; prefill is the rest of TTFT.
+tokens less one: not defined for one token. e2e ends with the last token. wait
+is from arrival to the beginning of its first step; prefill the rest of TTFT.
 
 Every step decodes one round of each running sequence and reads the prompts that
 were let in. A prompt is let in, first come first served, when its blocks of the
-cache are free. A sequence that finds no block for its next token makes the newest
-one give up its cache and start again (recomputation). Step times are those of
-\`memwall predict\`, contexts within an octave at their mean.
+cache are free. A sequence that finds no block for its next token makes the
+newest one give up its cache and start again (recomputation). Step times are
+those of \`memwall predict\`, contexts within an octave at their mean.
 
 saturated: arrivals exceed service. Latencies then grow with the length of the
 run, and their figures are null. --load takes its unit from a replica that is

@@ -23,6 +23,7 @@ interface Named {
 }
 
 interface Optimizer {
+  learningRate: number
   applyGradients(gradients: Named[]): void
   getWeights(): Promise<Named[]>
   setWeights(weights: Named[]): Promise<void>
@@ -64,7 +65,15 @@ export interface Hyper {
   readonly replay: number
 }
 
-export const usualHyper: Hyper = { hidden: [64, 64], rate: 1e-3, gamma: 0.9, penalty: 4, batch: 64, sync: 500, replay: 50_000 }
+export const usualHyper: Hyper = {
+  hidden: [64, 64],
+  rate: 1e-3,
+  gamma: 0.9,
+  penalty: 4,
+  batch: 64,
+  sync: 500,
+  replay: 50_000,
+}
 
 /** Weights of a learner, its target and its optimizer: all that training goes on from. */
 export interface LearnerState {
@@ -112,6 +121,11 @@ export class Learner {
   private shapes(): readonly (readonly number[])[] {
     const widths = [this.inputs, ...this.hyper.hidden, this.actions]
     return widths.slice(1).flatMap((width, l) => [[widths[l] as number, width], [width]])
+  }
+
+  /** Steps get smaller towards the end of training: `share` of the learning rate. */
+  slow(share: number): void {
+    this.optimizer.learningRate = this.hyper.rate * share
   }
 
   /** What each layer makes of the input; the last are the actions' values. */

@@ -79,6 +79,9 @@ export interface TrainingState {
   }
 }
 
+/** Least share of the learning rate. */
+const slowest = 0.05
+
 interface Choice {
   readonly state: Float32Array
   readonly action: number
@@ -114,6 +117,7 @@ export class Training {
   next(): Episode {
     const { scenario, traffic, seed } = this.o
     const { epsilon, episode } = this
+    this.learner.slow(Math.max(slowest, 1 - episode / this.o.episodes))
     const streams = streamsOf((seed + 1) * 65536 + episode, seeded)
     const random = streams()
     // Evenly over the orders of magnitude, and by turns, so that few episodes see all loads.
