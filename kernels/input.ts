@@ -19,6 +19,19 @@ export type Fill =
   | { readonly kind: 'affine'; readonly seed: number; readonly scale?: number }
   /** 32 random bits. */
   | { readonly kind: 'bits'; readonly seed: number }
+  /** Whole numbers in [`least`, `least` + `below`): labels, sizes. */
+  | { readonly kind: 'index'; readonly seed: number; readonly below: number; readonly least?: number }
+  /**
+   * Outliers of a tile, `each` in each, in the order of their places: a half in the upper 16 bits, its place in the
+   * lower ones, one to every `stride` places.
+   */
+  | {
+      readonly kind: 'sparse'
+      readonly seed: number
+      readonly each: number
+      readonly stride: number
+      readonly scale?: number
+    }
   /** The same word everywhere. */
   | { readonly kind: 'word'; readonly word: number }
   /** Numbers made on the host, stored in the tensor's type. */
@@ -64,6 +77,20 @@ export function positiveAt(fill: Extract<Fill, { kind: 'positive' | 'affine' }>,
   return (256 + (hash(fill.seed, index) & 511)) * 2 ** ((fill.scale ?? 0) - 8)
 }
 
+const valueSeed = 0x7a1e
+
+/** Word `index` of a `sparse` fill: its value is like those of a `normal` one, but never small. */
+export function sparseAt(fill: Extract<Fill, { kind: 'sparse' }>, index: number): number {
+  const place = (index % fill.each) * fill.stride + (hash(fill.seed, index) % fill.stride)
+  return ((halfBits(sparseValue(fill, index)) << 16) | place) >>> 0
+}
+
+/** The value of that word: 1 to 3, of either sign, times 2^`scale`. */
+export function sparseValue(fill: Extract<Fill, { kind: 'sparse' }>, index: number): number {
+  const h = hash(fill.seed ^ valueSeed, index)
+  return (h & 512 ? -1 : 1) * (256 + (h & 511)) * 2 ** ((fill.scale ?? 0) - 8)
+}
+
 /** Elements `first` to `first + count` of a fill of numbers, in f64. */
 export function elementsOf(fill: Fill, first: number, count: number): Float64Array {
   const at = reader(fill)
@@ -83,6 +110,10 @@ export function reader(fill: Fill): (index: number) => number {
       return (i) => (i % 2 === 0 ? 1 : -4) * positiveAt(fill, i)
     case 'bits':
       return (i) => hash(fill.seed, i)
+    case 'index':
+      return (i) => (fill.least ?? 0) + (hash(fill.seed, i) % fill.below)
+    case 'sparse':
+      return (i) => sparseAt(fill, i)
     case 'word':
       return () => fill.word
     case 'values':

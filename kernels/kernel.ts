@@ -25,6 +25,8 @@ export interface Tensor {
   readonly fill?: Fill
   /** May be cut into equal parts along its outermost dimension, where one binding cannot hold it. */
   readonly cut?: true
+  /** An output of which a kernel may leave elements unwritten: those that are not compared. */
+  readonly partial?: true
 }
 
 /** What a stretch of an output must be, each value within its tolerance. */

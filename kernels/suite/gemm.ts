@@ -1,6 +1,7 @@
 // The product of two matrices in tiles: a workgroup of 16 × 16 lanes takes a tile of the output, brings slices of both
-// operands to shared memory as singles, and each lane multiplies its rows by its columns in registers. The next slice is
-// loaded while this one is multiplied. Vector units only: WGSL has no others that work everywhere.
+// operands to shared memory as singles, each as it lies in memory, and each lane multiplies its rows by its columns in
+// registers, four along the depth at a time. The next slice is loaded while this one is multiplied. Vector units only:
+// WGSL has no others that work everywhere.
 import { product } from '../../model/modules/emit.ts'
 import type { Random } from '../../model/random.ts'
 import type { Facts } from '../backend.ts'
@@ -75,7 +76,8 @@ ${each(turns(packsA), (t) =>
     t,
     `{
 ${placeA(t)}
-${each(pack, (i) => `slice_a[${to} * ${(depth * high) / 4}u + (deep * ${pack}u + ${i}u) * ${high / 4}u + row / 4u][row % 4u] = a${t}_${i < 4 ? 'lo' : 'hi'}[${i % 4}];`)}
+let at = ${to} * ${(depth * high) / 4}u + row * ${depth / 4}u + deep * 2u;
+slice_a[at] = a${t}_lo; slice_a[at + 1u] = a${t}_hi;
 }`,
   ),
 )}
@@ -117,23 +119,27 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
 ${each(4 * rows, (r) => each(columns, (c) => `var ${accumulator(r, c)} = vec4f();`))}
 ${each(turns(packsA), (t) => `var a${t}_lo = vec4f(); var a${t}_hi = vec4f();`)}
 ${each(turns(packsB), (t) => `var b${t}_lo = vec4f(); var b${t}_hi = vec4f();`)}
-${fetch('0u')}
-${keep('0u')}
-  workgroupBarrier();
-  for (var slice = 0u; slice < ${slices}u; slice++) {
-    let current = slice % 2u;
-    if (slice + 1u < ${slices}u) {
-${fetch('(slice + 1u)')}
+  for (var slice = 0u; slice <= ${slices}u; slice++) {
+    if (slice < ${slices}u) {
+${fetch('slice')}
     }
-    for (var d = 0u; d < ${depth}u; d++) {
-      let at_a = current * ${(depth * high) / 4}u + d * ${high / 4}u + y;
-      let at_b = current * ${(depth * wide) / 4}u + d * ${wide / 4}u + x;
-${each(rows, (r) => `let p${r} = slice_a[at_a + ${r * side}u];`)}
-${each(columns, (c) => `let q${c} = slice_b[at_b + ${c * side}u];`)}
-${each(4 * rows, (r) => each(columns, (c) => `${accumulator(r, c)} += p${Math.floor(r / 4)}[${r % 4}] * q${c};`))}
+    if (slice > 0u) {
+      let before = (slice - 1u) % 2u;
+      for (var d = 0u; d < ${depth / 4}u; d++) {
+        let at_a = before * ${(depth * high) / 4}u + y * ${depth}u + d;
+        let at_b = before * ${(depth * wide) / 4}u + d * ${wide}u + x;
+${each(4 * rows, (r) => `let p${r} = slice_a[at_a + ${Math.floor(r / 4) * side * depth + (r % 4) * (depth / 4)}u];`)}
+${each(
+  4,
+  (i) => `{
+${each(columns, (c) => `let q${c} = slice_b[at_b + ${(i * wide) / 4 + c * side}u];`)}
+${each(4 * rows, (r) => each(columns, (c) => `${accumulator(r, c)} += p${r}[${i}] * q${c};`))}
+}`,
+)}
+      }
     }
-    if (slice + 1u < ${slices}u) {
-${keep('(1u - current)')}
+    if (slice < ${slices}u) {
+${keep('(slice % 2u)')}
     }
     workgroupBarrier();
   }

@@ -1,12 +1,20 @@
 // A WebGPU adapter outside a browser: Dawn, from the optional package `webgpu`. The only file of this folder that knows
 // Node; in a browser `navigator.gpu` takes its place.
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
 import { DeviceError } from '../backend.ts'
 
 /** fp16 arithmetic on NVIDIA stands behind a toggle; timestamps are coarse unless their quantization is off. */
 const toggles = [
   'enable-dawn-features=vulkan_enable_f16_on_nvidia,allow_unsafe_apis',
   'disable-dawn-features=timestamp_quantization',
+]
+
+/** As above; and memory of workgroups is cleared by a loop: the driver would compile a store for every word of it. */
+const softwareToggles = [
+  'enable-dawn-features=allow_unsafe_apis',
+  'disable-dawn-features=timestamp_quantization,use_vulkan_zero_initialize_workgroup_memory_extension',
 ]
 
 /** Where distributions put the software adapter: Debian's and Ubuntu's chromium, and others'. */
@@ -35,7 +43,8 @@ type Create = (options: string[]) => GPU
 /** The adapter asked for. Throws DeviceError where there is none, saying what to do. */
 export async function openAdapter(options: AdapterOptions = {}): Promise<OpenAdapter> {
   const create = await dawn()
-  const found = await request(create, options.adapter)
+  const given = process.env.VK_ICD_FILENAMES?.includes('swiftshader') ? softwareToggles : toggles
+  const found = hasDriver() ? await request(create, given, options.adapter) : undefined
   if (found) return found
   if (!options.software) throw new DeviceError(noAdapter)
   const driver = softwareDrivers.find((path) => existsSync(path))
@@ -43,7 +52,7 @@ export async function openAdapter(options: AdapterOptions = {}): Promise<OpenAda
     throw new DeviceError(`WebGPU in software: expected one of ${softwareDrivers.join(', ')}; install chromium`)
   }
   process.env.VK_ICD_FILENAMES = driver
-  const software = await request(create, options.adapter)
+  const software = await request(create, softwareToggles, undefined)
   if (software) return software
   throw new DeviceError(`WebGPU in software: no adapter from ${driver}; is libvulkan.so.1 there (Debian: libvulkan1)?`)
 }
@@ -60,7 +69,33 @@ async function dawn(): Promise<Create> {
   }
 }
 
-async function request(create: Create, adapter: string | undefined): Promise<OpenAdapter | undefined> {
+/**
+ * Whether the Vulkan loader would find a driver in its places. Asked first, because without one Dawn writes warnings of
+ * its own to the terminal.
+ */
+export function hasDriver(environment: NodeJS.ProcessEnv = process.env, platform = process.platform): boolean {
+  if (platform !== 'linux') return true
+  const { VK_DRIVER_FILES, VK_ICD_FILENAMES, VK_ADD_DRIVER_FILES, HOME = homedir() } = environment
+  if (VK_DRIVER_FILES || VK_ICD_FILENAMES || VK_ADD_DRIVER_FILES) return true
+  const folders = [
+    environment.XDG_CONFIG_HOME || join(HOME, '.config'),
+    ...(environment.XDG_CONFIG_DIRS || '/etc/xdg').split(':'),
+    '/usr/local/etc',
+    '/etc',
+    environment.XDG_DATA_HOME || join(HOME, '.local/share'),
+    ...(environment.XDG_DATA_DIRS || '/usr/local/share:/usr/share').split(':'),
+  ]
+  return folders.some((folder) => {
+    const drivers = join(folder, 'vulkan', 'icd.d')
+    return existsSync(drivers) && readdirSync(drivers).some((name) => name.endsWith('.json'))
+  })
+}
+
+async function request(
+  create: Create,
+  toggles: string[],
+  adapter: string | undefined,
+): Promise<OpenAdapter | undefined> {
   const name = adapter === undefined ? undefined : await adapterName(create, adapter)
   const gpu = create(name === undefined ? toggles : [...toggles, `adapter=${name}`])
   try {
@@ -74,7 +109,7 @@ async function request(create: Create, adapter: string | undefined): Promise<Ope
 /** Names of all adapters. Dawn tells them only where it is asked for one that is not there. */
 async function adapterNames(create: Create): Promise<string[]> {
   try {
-    await create([...toggles, 'adapter=\u0001']).requestAdapter()
+    await create(['adapter=\u0001']).requestAdapter()
     return []
   } catch (error) {
     return [...(error as Error).message.matchAll(/name: '([^']*)'/g)].map((m) => m[1] as string)

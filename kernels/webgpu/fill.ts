@@ -7,14 +7,14 @@ const workgroup = 256
 const wordsEach = 4
 const widest = 65535
 
-/** The numbers that the program is given: first element, words, kind, seed, outlier mask, scale, word. */
+/** The numbers that the program is given: first element, words, kind, seed, outlier mask, scale, and two of the kind's. */
 export const fillArguments = 8
 
-const kinds = { normal: 0, positive: 1, bits: 2, word: 3, affine: 4 } as const
+const kinds = { normal: 0, positive: 1, bits: 2, word: 3, affine: 4, index: 5, sparse: 6 } as const
 
 export function fillSource(type: ElementType): string {
   const two = type === 'fp16'
-  return `struct Arguments { first: u32, words: u32, kind: u32, seed: u32, rare: u32, scale: f32, word: u32, unused: u32 }
+  return `struct Arguments { first: u32, words: u32, kind: u32, seed: u32, rare: u32, scale: f32, word: u32, stride: u32 }
 @group(0) @binding(0) var<storage, read_write> out: array<u32>;
 @group(0) @binding(1) var<storage, read> a: Arguments;
 
@@ -43,6 +43,13 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
     if (a.kind == ${kinds.word}u) { out[word] = a.word; continue; }
     let index = a.first + word${two ? ' * 2u' : ''};
     if (a.kind == ${kinds.bits}u) { out[word] = hash(a.seed, index); continue; }
+    if (a.kind == ${kinds.index}u) { out[word] = a.stride + hash(a.seed, index) % a.word; continue; }
+    if (a.kind == ${kinds.sparse}u) {
+      let h = hash(a.seed ^ 0x7a1eu, index);
+      let value = f32(256u + (h & 511u)) * select(a.scale, -a.scale, (h & 512u) != 0u);
+      out[word] = pack2x16float(vec2f(0.0, value)) | ((index % a.word) * a.stride + hash(a.seed, index) % a.stride);
+      continue;
+    }
     out[word] = ${two ? 'pack2x16float(vec2f(element(index), element(index + 1u)))' : 'bitcast<u32>(element(index))'};
   }
 }
@@ -64,7 +71,9 @@ export function fillLaunch(
   if (fill.kind === 'word') args[6] = fill.word
   else args[3] = fill.seed
   if (fill.kind === 'normal' && fill.outliers !== undefined) args[4] = 2 ** fill.outliers
-  if (fill.kind !== 'bits' && fill.kind !== 'word') new Float32Array(args.buffer)[5] = 2 ** ((fill.scale ?? 0) - 8)
+  if (fill.kind === 'index') args.set([fill.below, fill.least ?? 0], 6)
+  if (fill.kind === 'sparse') args.set([fill.each, fill.stride], 6)
+  if (fill.kind !== 'bits' && fill.kind !== 'word' && fill.kind !== 'index') new Float32Array(args.buffer)[5] = 2 ** ((fill.scale ?? 0) - 8)
   const all = Math.ceil(words / (workgroup * wordsEach))
   const x = Math.min(widest, all)
   return { args, groups: [x, Math.ceil(all / x), 1] as const }
