@@ -12,8 +12,13 @@ const table = {
   gemv: async () => (await import('./suite/gemv.ts')).gemv,
   'gemv-int4': async () => (await import('./suite/gemv-int4.ts')).gemvInt4,
   'attention-decode': async () => (await import('./suite/attention-decode.ts')).attentionDecode,
+  'attention-prefill': async () => (await import('./suite/attention-prefill.ts')).attentionPrefill,
+  'attention-unfused': async () => (await import('./suite/attention-prefill.ts')).attentionUnfused,
   'attention-int4': async () => (await import('./suite/hierarchical.ts')).attentionInt4,
   'attention-int8': async () => (await import('./suite/hierarchical.ts')).attentionInt8,
+  'layer-norm': async () => (await import('./suite/rows.ts')).layerNorm,
+  'rms-norm': async () => (await import('./suite/rows.ts')).rmsNorm,
+  softmax: async () => (await import('./suite/rows.ts')).softmax,
 } as const satisfies Record<string, () => Promise<AnyKernel>>
 
 export type KernelName = keyof typeof table

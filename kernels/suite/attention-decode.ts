@@ -57,14 +57,40 @@ export function attentionModule(s: Pick<Decode, 'heads' | 'kv-heads' | 'head-dim
   }
 }
 
-/** Lanes to a key, packs of its row that each holds, query rows at once, keys at once, lanes of a workgroup. */
-interface Cut {
+/** Lanes to a key, query rows at once, keys at once, lanes of a workgroup. */
+export interface Cut {
   readonly lanes: number
   readonly rows: number
   readonly keys: number
   readonly workgroup: number
   /** Workgroups to aim at. */
   readonly groups: number
+}
+
+/** What a launch attends: units of key heads, each with rows of queries, over chunks of keys. */
+export interface Attended {
+  readonly dim: number
+  readonly bits: number
+  /** Query rows that share a unit's keys. */
+  readonly rows: number
+  readonly units: number
+  /** Number of the first of them among all. */
+  readonly firstUnit: number
+  /** Keys of a unit. */
+  readonly tokens: number
+  readonly chunk: number
+  readonly splits: number
+  /** Keys that a row sees, where not all. */
+  readonly sees?: (row: string) => string
+  /** Number of a unit's row among all outputs; `unit` counts from the launch's first. */
+  readonly output: (row: string) => string
+  /** Number of a unit's first row of keys in the bound tensor. */
+  readonly keys: string
+  /** Parts of each output, and the first that this launch makes. */
+  readonly parts: number
+  readonly firstPart: number
+  /** The keys are those of a list: `counts` of them for each unit, in `indices` with room for so many. */
+  readonly listed?: { readonly room: number; readonly workgroups: number }
 }
 
 /** Query rows that share a key head: (head in its group) × query. */
@@ -74,12 +100,15 @@ function rowsOf(s: Decode): number {
 
 const low = '-1e30'
 
-function source(s: Decode, cut: Cut, chunk: number, splits: number, units: number, firstUnit: number): string {
-  const { tokens, query, bits } = s
-  const dim = s['head-dim']
+/** Tensors that the source binds, in order. */
+export function attendedBuffers({ listed }: Pick<Attended, 'listed'>): readonly string[] {
+  return ['q', 'k', 'v', 'parts', ...(listed ? ['indices', 'counts'] : [])]
+}
+
+export function attendSource(d: Attended, cut: Cut): string {
+  const { dim, bits, tokens, chunk, splits, units, listed } = d
   const { lanes, rows, keys, workgroup } = cut
-  const all = rowsOf(s)
-  const tiles = Math.ceil(all / rows)
+  const tiles = Math.ceil(d.rows / rows)
   const words = packWords(bits)
   const row = packs(dim)
   const held = Math.ceil(row / lanes)
@@ -99,31 +128,66 @@ function source(s: Decode, cut: Cut, chunk: number, splits: number, units: numbe
       : `${loadPack(`${name}_in`, from, at, bits)}\nvar ${name}_lo = ${name}_in_lo;\nvar ${name}_hi = ${name}_in_hi;\n${zero(name, p)}`
   const position = (p: number) => (whole ? `lane + ${p * lanes}u` : `min(lane + ${p * lanes}u, ${row - 1}u)`)
   const scores = each(rows, (r) => each(keys, (u) => `s${r}_${u}`, ' '), ' ').split(' ')
+  const ends = (r: number) => (d.sees ? `min(end, sees${r})` : 'end')
+  const keyAt = (u: number) =>
+    listed ? `indices[unit_at * ${listed.room}u + min(key${u}, end - 1u)]` : `min(key${u}, end - 1u)`
+  const work = listed
+    ? `  for (var turn = group.x; ; turn += ${listed.workgroups}u) {
+  if (local == 0u) {
+    work = vec4u(${units}u, 0u, 0u, 0u);
+    var left = turn / ${tiles}u;
+    for (var u = 0u; u < ${units}u; u++) {
+      let count = counts[${d.firstUnit}u + u];
+      let chunks = (count + ${chunk - 1}u) / ${chunk}u;
+      if (left < chunks) {
+        work = vec4u(u, left, left * ${chunk}u, min(left * ${chunk}u + ${chunk}u, count));
+        break;
+      }
+      left -= chunks;
+    }
+  }
+  let now = workgroupUniformLoad(&work);
+  if (now.x >= ${units}u) { break; }
+  let tile = turn % ${tiles}u;
+  let unit = now.x;
+  let unit_at = ${d.firstUnit}u + unit;
+  let split = now.y;
+  let begin = now.z;
+  let end = now.w;`
+    : `  let number = min(${groupIndex(groups)}, ${groups - 1}u);
+  let tile = number % ${tiles}u;
+  let split = (number / ${tiles}u) % ${splits}u;
+  let unit = number / ${tiles * splits}u;
+  let begin = split * ${chunk}u;
+  let end = min(begin + ${chunk}u, ${tokens}u);`
   return `${enables(lanes)}${bindings([
     ['q', 'array<vec4u>'],
     ['k', 'array<vec4u>'],
     ['v', 'array<vec4u>'],
     ['parts', 'array<f32>', true],
+    ...(listed
+      ? ([
+          ['indices', 'array<u32>'],
+          ['counts', 'array<u32>'],
+        ] as const)
+      : []),
   ])}
 var<workgroup> outs: array<vec4f, ${teams * row * 2}>;
 var<workgroup> tops: array<f32, ${teams}>;
 var<workgroup> sums: array<f32, ${teams}>;
+${listed ? 'var<workgroup> work: vec4u;' : ''}
 @compute @workgroup_size(${workgroup})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-  let number = min(${groupIndex(groups)}, ${groups - 1}u);
-  let tile = number % ${tiles}u;
-  let split = (number / ${tiles}u) % ${splits}u;
-  let unit = number / ${tiles * splits}u;
   let lane = local % ${lanes}u;
   let team = local / ${lanes}u;
-  let begin = split * ${chunk}u;
-  let end = min(begin + ${chunk}u, ${tokens}u);
-${each(rows, (r) => `let row${r} = min(tile * ${rows}u + ${r}u, ${all - 1}u);\nlet sees${r} = ${tokens - query + 1}u + row${r} % ${query}u;`)}
+${work}
+  let first = ${d.keys};
+${each(rows, (r) => `let row${r} = min(tile * ${rows}u + ${r}u, ${d.rows - 1}u);\nlet out${r} = ${d.output(`row${r}`)};${d.sees ? `\nlet sees${r} = ${d.sees(`row${r}`)};` : ''}`)}
 ${each2(
   (r, p) => `var ${register('q', r, p)}_lo = vec4f();
 var ${register('q', r, p)}_hi = vec4f();
 {
-${load('x', 'q', `((${firstUnit}u + unit) * ${all}u + row${r}) * ${row * words}u + (${position(p)}) * ${words}u`, p)}
+${load('x', 'q', `out${r} * ${row * words}u + (${position(p)}) * ${words}u`, p)}
 ${register('q', r, p)}_lo = x_lo * ${Math.LOG2E / Math.sqrt(dim)};
 ${register('q', r, p)}_hi = x_hi * ${Math.LOG2E / Math.sqrt(dim)};
 }
@@ -132,7 +196,7 @@ var ${register('o', r, p)}_hi = vec4f();`,
 )}
 ${each(rows, (r) => `var top${r} = ${low};\nvar sum${r} = 0.0;`)}
   for (var block = begin; block < end; block += ${keys * teams}u) {
-${each(keys, (u) => `let key${u} = block + ${u * teams}u + team;\nlet at${u} = (unit * ${tokens}u + min(key${u}, end - 1u)) * ${row * words}u;`)}
+${each(keys, (u) => `let key${u} = block + ${u * teams}u + team;\nlet at${u} = (first + ${keyAt(u)}) * ${row * words}u;`)}
 ${each(keys, (u) => each(held, (p) => load(`k${u}_${p}`, 'k', `at${u} + (${position(p)}) * ${words}u`, p)))}
 ${each(keys, (u) => each(held, (p) => load(`v${u}_${p}`, 'v', `at${u} + (${position(p)}) * ${words}u`, p)))}
 ${each(rows, (r) =>
@@ -146,7 +210,7 @@ ${butterfly(scores, lanes, add)}
 ${each(
   rows,
   (r) => `{
-${each(keys, (u) => `let in${u} = key${u} < min(end, sees${r});\ns${r}_${u} = select(${low}, s${r}_${u}, in${u});`)}
+${each(keys, (u) => `let in${u} = key${u} < ${ends(r)};\ns${r}_${u} = select(${low}, s${r}_${u}, in${u});`)}
 let top = ${each(keys, (u) => `s${r}_${u}`, ', ')
     .split(', ')
     .reduce((a, b) => max(a, b), `top${r}`)};
@@ -175,7 +239,7 @@ if (lane == 0u) { tops[team] = top${r}; sums[team] = sum${r}; }
 workgroupBarrier();
 var top = ${low};
 for (var t = 0u; t < ${teams}u; t++) { top = max(top, tops[t]); }
-let at = (((${firstUnit}u + unit) * ${all}u + row${r}) * ${splits}u + split) * ${partRow(dim)}u;
+let at = (out${r} * ${d.parts}u + ${d.firstPart}u + split) * ${partRow(dim)}u;
 for (var i = local; i < ${dim / 4}u; i += ${workgroup}u) {
   var out = vec4f();
   for (var t = 0u; t < ${teams}u; t++) { out = fma(vec4f(exp2(tops[t] - top)), outs[t * ${2 * row}u + i], out); }
@@ -190,6 +254,7 @@ if (local == 0u) {
 workgroupBarrier();
 }`,
 )}
+${listed ? '  }' : ''}
 }
 `
 }
@@ -207,8 +272,6 @@ function plans(s: Decode, facts: Facts): Plan[] {
   const all = rowsOf(s)
   const units = s.batch * s['kv-heads']
   const parts = pieces(units, units * s.tokens * dim * (s.bits / 8), facts.binding)
-  const most = lanesOf(facts)
-  const fit = 2 ** Math.ceil(Math.log2(packs(dim)))
   const table: readonly (readonly [lanes: number, rows: number, keys: number, workgroup: number, groups: number])[] =
     all === 1
       ? [
@@ -232,13 +295,19 @@ function plans(s: Decode, facts: Facts): Plan[] {
           [16, Math.min(all, 2), 4, 128, 1056],
           [16, 1, 1, 256, 1056],
         ]
-  const cuts = table.map(([lanes, rows, keys, workgroup, groups]): Cut => {
-    const few = Math.min(lanes, most, fit)
-    // Without wide subgroups a lane holds more of a row, and fewer teams fit the shared memory.
-    const fitting = Math.floor(facts.shared / (dim * 4 + 8) / 2) * 2
-    return { lanes: few, rows, keys, workgroup: Math.min(workgroup, facts.workgroup, few * pow2(fitting)), groups }
-  })
+  const cuts = table.map(([lanes, rows, keys, workgroup, groups]) =>
+    fitted({ lanes, rows, keys, workgroup, groups }, dim, facts),
+  )
   return cuts.map((cut) => plan(s, cut, units, parts))
+}
+
+/** The cut as a device takes it: no more lanes than exchange, no more teams than fit the shared memory. */
+export function fitted(cut: Cut, dim: number, facts: Facts): Cut {
+  const fit = 2 ** Math.ceil(Math.log2(packs(dim)))
+  const lanes = Math.min(cut.lanes, lanesOf(facts), fit)
+  // Without wide subgroups a lane holds more of a row, and fewer teams fit the shared memory.
+  const fitting = Math.floor(facts.shared / (dim * 4 + 8) / 2) * 2
+  return { ...cut, lanes, workgroup: Math.min(cut.workgroup, facts.workgroup, lanes * pow2(fitting)) }
 }
 
 function pow2(n: number): number {
@@ -252,8 +321,25 @@ function plan(s: Decode, cut: Cut, units: number, parts: number): Plan {
   const each = units / parts
   const merged: Parts = { outputs: units * all, splits, dim: s['head-dim'], bits: s.bits }
   const attend: Launch[] = Array.from({ length: parts }, (_, part) => ({
-    source: source(s, cut, chunk, splits, each, part * each),
-    buffers: ['q', 'k', 'v', 'parts'],
+    source: attendSource(
+      {
+        dim: s['head-dim'],
+        bits: s.bits,
+        rows: all,
+        units: each,
+        firstUnit: part * each,
+        tokens: s.tokens,
+        chunk,
+        splits,
+        ...(s.query > 1 && { sees: (row) => `${s.tokens - s.query + 1}u + ${row} % ${s.query}u` }),
+        output: (row) => `(${part * each}u + unit) * ${all}u + ${row}`,
+        keys: `unit * ${s.tokens}u`,
+        parts: splits,
+        firstPart: 0,
+      },
+      cut,
+    ),
+    buffers: attendedBuffers({}),
     groups: spread(each * splits * tiles),
     part,
   }))

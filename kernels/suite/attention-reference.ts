@@ -1,6 +1,6 @@
 // Attention of one query row in f64, with what an fp32 kernel may be off by: errors of the scores become relative errors
 // of the weights, and those and the sums' own roundings errors of the output.
-import { exponentialError, roundings, stored } from '../rounding.ts'
+import { exponentialError, leastHalf, roundings, stored, unitRoundoff } from '../rounding.ts'
 
 /** One query over the keys that it sees. */
 export interface Query {
@@ -10,6 +10,10 @@ export interface Query {
   readonly key: RowReader
   readonly value: RowReader
   readonly valueDim: number
+  /** The keys that are attended, where not the first `keys`; `key` and `value` are asked for these. */
+  readonly list?: ArrayLike<number>
+  /** Scores and weights pass through memory in this format. */
+  readonly passed?: 'fp32' | 'fp16'
 }
 
 /**
@@ -46,15 +50,16 @@ export const attentionTolerance =
   'roundings of each score, 3 + 2|x| ulp of each exponential, sums of at most 8192 terms and their merging; the result stored'
 
 export function attended(q: Query, type: 'fp32' | 'fp16'): Attended {
-  const { query, keys, valueDim } = q
+  const { query, valueDim, list, passed } = q
+  const keys = list?.length ?? q.keys
   const scores = new Float64Array(keys)
   const errors = new Float64Array(keys)
   const row = new Float64Array(query.length)
   const parts = new Float64Array(query.length)
-  const off = roundings(query.length + 12)
+  const off = roundings(query.length + 24)
   let most = Number.NEGATIVE_INFINITY
   for (let j = 0; j < keys; j++) {
-    q.key(j, row, parts)
+    q.key(list?.[j] ?? j, row, parts)
     let score = 0
     let size = 0
     for (let i = 0; i < query.length; i++) {
@@ -63,7 +68,7 @@ export function attended(q: Query, type: 'fp32' | 'fp16'): Attended {
       size += Math.abs(x) * (parts[i] as number)
     }
     scores[j] = score
-    errors[j] = off * size
+    errors[j] = off * size + (passed ? stored(score, passed) : 0)
     most = Math.max(most, score)
   }
   let total = 0
@@ -71,21 +76,28 @@ export function attended(q: Query, type: 'fp32' | 'fp16'): Attended {
   const sizes = new Float64Array(valueDim)
   const drifts = new Float64Array(valueDim)
   let drift = 0
+  /** Sizes of values whose weights are stored, times the least that storing may change. */
+  const smallest = new Float64Array(valueDim)
   const valueRow = new Float64Array(valueDim)
   const valueParts = new Float64Array(valueDim)
   for (let j = 0; j < keys; j++) {
     const below = most - (scores[j] as number)
     const weight = Math.exp(-below)
     if (weight < 1e-30) continue
-    const relative = (errors[j] as number) + rescalings * exponentialError(0) + exponentialError(below / Math.LN2)
+    const relative =
+      (errors[j] as number) +
+      rescalings * exponentialError(0) +
+      exponentialError(below / Math.LN2) +
+      (passed ? unitRoundoff[passed] : 0)
     total += weight
     drift += weight * relative
-    q.value(j, valueRow, valueParts)
+    q.value(list?.[j] ?? j, valueRow, valueParts)
     for (let i = 0; i < valueDim; i++) {
       const size = weight * (valueParts[i] as number)
       values[i] = (values[i] as number) + weight * (valueRow[i] as number)
       sizes[i] = (sizes[i] as number) + size
       drifts[i] = (drifts[i] as number) + size * relative
+      if (passed === 'fp16') smallest[i] = (smallest[i] as number) + (valueParts[i] as number)
     }
   }
   const sums = roundings(Math.min(keys, longestRun) + merges)
@@ -94,6 +106,7 @@ export function attended(q: Query, type: 'fp32' | 'fp16'): Attended {
     const value = (values[i] as number) / total
     const size = (sizes[i] as number) / total
     tolerances[i] =
+      (smallest[i] as number) * leastHalf * unitRoundoff.fp16 +
       (drifts[i] as number) / total + (Math.abs(value) * drift) / total + 2 * sums * size + stored(value, type)
     values[i] = value
   }

@@ -124,3 +124,42 @@ let ${name}_last = ${name}_hi * spread_last;`
 /** The divisors of `spreadCodes`, as factors. */
 export const spreadFactors = `const spread_first = vec4f(1.0, ${1 / 16}, ${1 / 256}, ${1 / 4096});
 const spread_last = vec4f(${1 / 65536}, 1.0, ${1 / 16}, ${1 / 256});`
+
+/** A team of neighbouring lanes in a workgroup of `width`, and the workgroup's array that it exchanges through. */
+export interface Team {
+  readonly lanes: number
+  readonly team: number
+  readonly width: number
+  readonly through: string
+}
+
+/** Elements that the array of `together` needs for so many names. */
+export function exchanged(names: number, { lanes, team, width }: Omit<Team, 'through'>): number {
+  return Math.max(1, team > lanes ? (names * width) / lanes : 1)
+}
+
+/**
+ * Statements that leave in every lane of a team the team's combination of each of `names`: within subgroups by exchange,
+ * beyond through shared memory. All lanes of the workgroup must come here.
+ */
+export function together(
+  names: readonly string[],
+  { lanes, team, width, through }: Team,
+  combine: (a: string, b: string) => string,
+): string {
+  const few = Math.min(lanes, team)
+  const inside = butterfly(names, few, combine)
+  if (few === team) return inside
+  const each = width / few
+  const share = team / few
+  const stores = names.map((n, i) => `${through}[${i * each}u + local / ${few}u] = ${n};`).join(' ')
+  const loads = names.map(
+    (n, i) => `${n} = ${through}[${i * each}u + (local / ${team}u) * ${share}u];
+for (var t = 1u; t < ${share}u; t++) { ${n} = ${combine(n, `${through}[${i * each}u + (local / ${team}u) * ${share}u + t]`)}; }`,
+  )
+  return `${inside}
+${few > 1 ? `if (local % ${few}u == 0u) { ${stores} }` : stores}
+workgroupBarrier();
+${loads.join('\n')}
+workgroupBarrier();`
+}
