@@ -19,6 +19,11 @@ const table = {
   'layer-norm': async () => (await import('./suite/rows.ts')).layerNorm,
   'rms-norm': async () => (await import('./suite/rows.ts')).rmsNorm,
   softmax: async () => (await import('./suite/rows.ts')).softmax,
+  swiglu: async () => (await import('./suite/activation.ts')).swiglu,
+  gelu: async () => (await import('./suite/activation.ts')).gelu,
+  'convolution-depthwise': async () => (await import('./suite/convolution.ts')).convolutionDepthwise,
+  'convolution-pointwise': async () => (await import('./suite/convolution.ts')).convolutionPointwise,
+  'time-reduction': async () => (await import('./suite/convolution.ts')).timeReduction,
 } as const satisfies Record<string, () => Promise<AnyKernel>>
 
 export type KernelName = keyof typeof table

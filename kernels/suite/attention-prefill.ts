@@ -33,9 +33,7 @@ function tiled(s: Prefill, facts: Facts): Tiled {
 function plans(s: Prefill, facts: Facts): Plan[] {
   if (s.heads % s['kv-heads'] !== 0 || !fitsTiles(s['head-dim'], facts)) return []
   const t = tiled(s, facts)
-  return [
-    { variant: '', launches: [{ source: tiledSource(t), buffers: tiledBuffers(t), groups: tiledGroups(t) }] },
-  ]
+  return [{ variant: '', launches: [{ source: tiledSource(t), buffers: tiledBuffers(t), groups: tiledGroups(t) }] }]
 }
 
 function expectations(s: Prefill, passed: boolean, random: Random): Expectation[] {

@@ -107,7 +107,10 @@ export function attended(q: Query, type: 'fp32' | 'fp16'): Attended {
     const size = (sizes[i] as number) / total
     tolerances[i] =
       (smallest[i] as number) * leastHalf * unitRoundoff.fp16 +
-      (drifts[i] as number) / total + (Math.abs(value) * drift) / total + 2 * sums * size + stored(value, type)
+      (drifts[i] as number) / total +
+      (Math.abs(value) * drift) / total +
+      2 * sums * size +
+      stored(value, type)
     values[i] = value
   }
   return { values, tolerances }

@@ -6,13 +6,13 @@ import { product } from '../../model/modules/emit.ts'
 import type { Random } from '../../model/random.ts'
 import type { Facts } from '../backend.ts'
 import { type Fill, reader } from '../input.ts'
-import { type Expectation, kernel, type Plan } from '../kernel.ts'
+import { type Expectation, kernel, type Plan, type Problem } from '../kernel.ts'
 import { emitted, plainFormats } from '../ledger.ts'
 import { roundings, stored } from '../rounding.ts'
 import { bindings, each, loadPack, pack, packs, packWords, padded } from '../webgpu/wgsl.ts'
 import { pieceOf } from './pieces.ts'
 
-interface Gemm extends Record<string, number> {
+export interface Gemm extends Record<string, number> {
   m: number
   n: number
   k: number
@@ -148,7 +148,7 @@ ${each(4 * rows, store)}
 `
 }
 
-function plans(s: Gemm, facts: Facts): Plan[] {
+export function gemmPlans(s: Gemm, facts: Facts): Plan[] {
   const tiles: readonly Tile[] = [
     { rows: 2, columns: 2, depth: 16 },
     { rows: 2, columns: 2, depth: 8 },
@@ -236,6 +236,21 @@ function expectations({ m, n, k, bits }: Gemm, random: Random): Expectation[] {
   })
 }
 
+export function gemmProblem(s: Gemm): Problem {
+  const { m, n, k, bits } = s
+  const type = bits === 32 ? 'fp32' : 'fp16'
+  return {
+    tensors: [
+      { name: 'a', elements: m * padded(k), type, use: 'input', fill: fillA },
+      { name: 'b', elements: k * padded(n), type, use: 'input', fill: fillB },
+      { name: 'c', elements: m * padded(n), type, use: 'output' },
+    ],
+    operators: emitted(plainFormats(bits), m, (c) => product(c, 'gemm', { role: 'ffn', m, n, k })),
+    tolerance: 'k additions one after the other; the result stored',
+    expectations: (random) => expectations(s, random),
+  }
+}
+
 export const gemm = kernel<Gemm>({
   name: 'gemm',
   means: 'the product of two matrices, in tiles on the vector units',
@@ -259,19 +274,6 @@ export const gemm = kernel<Gemm>({
       { m: 2048, n: 11008, k: 4096 },
     ],
   },
-  problem: (s) => {
-    const { m, n, k, bits } = s
-    const type = bits === 32 ? 'fp32' : 'fp16'
-    return {
-      tensors: [
-        { name: 'a', elements: m * padded(k), type, use: 'input', fill: fillA },
-        { name: 'b', elements: k * padded(n), type, use: 'input', fill: fillB },
-        { name: 'c', elements: m * padded(n), type, use: 'output' },
-      ],
-      operators: emitted(plainFormats(bits), m, (c) => product(c, 'gemm', { role: 'ffn', m, n, k })),
-      tolerance: 'k additions one after the other; the result stored',
-      expectations: (random) => expectations(s, random),
-    }
-  },
-  plans: { webgpu: plans, wasm: threadPlans },
+  problem: gemmProblem,
+  plans: { webgpu: gemmPlans, wasm: threadPlans },
 })

@@ -164,15 +164,16 @@ export function normSource(s: RowShape, cut: RowCut, lanes: number, type: NormTy
   return rowSource(s, cut, lanes, {
     ...normBuffers(type, residual),
     outside: '0.0',
-    load: (p, at, place) => `${
-      residual
-        ? `{
+    load: (p, at, place) =>
+      `${
+        residual
+          ? `{
 ${loadPack('in', 'residual', place, bits)}
 x${p}_lo += in_lo; x${p}_hi += in_hi;
 }
 `
-        : ''
-    }${loadPack(`g${p}`, 'scale', `(${at}) * ${words}u`, bits)}${layer ? `\n${loadPack(`b${p}`, 'bias', `(${at}) * ${words}u`, bits)}` : ''}`,
+          : ''
+      }${loadPack(`g${p}`, 'scale', `(${at}) * ${words}u`, bits)}${layer ? `\n${loadPack(`b${p}`, 'bias', `(${at}) * ${words}u`, bits)}` : ''}`,
     compute: ({ all, sum, inside }) => `${
       layer
         ? `var mean = 0.0;
@@ -233,7 +234,9 @@ export function normed(
     const b = layer ? bias(i) : 0
     values[i] = d * factor + b
     errors[i] =
-      Math.abs(factor) * (meanError + 2 * u * Math.abs(x[i] as number)) + Math.abs(d * factor) * relative + u * Math.abs(b)
+      Math.abs(factor) * (meanError + 2 * u * Math.abs(x[i] as number)) +
+      Math.abs(d * factor) * relative +
+      u * Math.abs(b)
   }
   return { values, errors }
 }
@@ -263,7 +266,11 @@ function normKernel(name: string, means: string, type: NormType): AnyKernel {
   return kernel<NormShape>({
     name,
     means,
-    sizes: { ...sizes, residual: { means: 'adds a residual and writes the sum too', default: 0, of: [0, 1] }, bits: bitsSize },
+    sizes: {
+      ...sizes,
+      residual: { means: 'adds a residual and writes the sum too', default: 0, of: [0, 1] },
+      bits: bitsSize,
+    },
     shapes: {
       small: [{ rows: 512, width: 1024 }],
       large: [
@@ -372,7 +379,8 @@ function softmaxExpectations(s: Softmax, random: Random): Expectation[] {
     const off = x.map((v) => exponentialError((v - top) * Math.LOG2E) + roundings(4) * Math.abs(v - top))
     const e = x.map((v) => Math.exp(v - top))
     const total = e.reduce((a, b) => a + b, 0)
-    const drift = e.reduce((sum, v, i) => sum + v * (off[i] as number), 0) / total + roundings(Math.ceil(s.width / 4) + 16)
+    const drift =
+      e.reduce((sum, v, i) => sum + v * (off[i] as number), 0) / total + roundings(Math.ceil(s.width / 4) + 16)
     const values = e.map((v) => v / total)
     return {
       tensor: 'y',
@@ -406,9 +414,7 @@ export const softmax = kernel<Softmax>({
     webgpu: (s, facts): Plan[] =>
       rowCuts(s, facts).map((cut) => ({
         variant: `team=${cut.team} lanes=${cut.workgroup}`,
-        launches: [
-          { source: softmaxSource(s, cut, lanesOf(facts)), buffers: ['x', 'y'], groups: rowGroups(s, cut) },
-        ],
+        launches: [{ source: softmaxSource(s, cut, lanesOf(facts)), buffers: ['x', 'y'], groups: rowGroups(s, cut) }],
       })),
   },
 })

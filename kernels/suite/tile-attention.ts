@@ -82,15 +82,13 @@ const second = tileRows * padded
  * Statements that bring a slice of 64 rows of both operands to shared memory, one to each half of the lanes: rows r,
  * r + 4, r + 8 … one after the other, so that lanes which take four neighbouring rows find them in other banks.
  */
-export function stageRows(
-  operands: readonly [Operand, Operand],
-  deep: string,
-  dim: number,
-  bits: number,
-): string {
+export function stageRows(operands: readonly [Operand, Operand], deep: string, dim: number, bits: number): string {
   const words = packWords(bits)
   const masked = (x: string) => (dim % slice === 0 ? x : `select(vec4f(), ${x}, at < ${packs(dim)}u)`)
-  const one = ({ from, row }: Operand, to: number) => `${loadPack('x', from, `(${row}) * ${packs(dim) * words}u + ${dim % slice === 0 ? 'at' : `min(at, ${packs(dim) - 1}u)`} * ${words}u`, bits)}
+  const one = (
+    { from, row }: Operand,
+    to: number,
+  ) => `${loadPack('x', from, `(${row}) * ${packs(dim) * words}u + ${dim % slice === 0 ? 'at' : `min(at, ${packs(dim) - 1}u)`} * ${words}u`, bits)}
 let to = ${to}u + ((r & 3u) * ${side}u + (r >> 2u)) * ${padded}u + half * 2u;
 stage[to] = ${masked('x_lo')};
 stage[to + 1u] = ${masked('x_hi')};`
@@ -236,7 +234,9 @@ ${each(4, (r) => {
   const inside = `tile * ${tileRows}u + y * 4u + ${r}u < ${rows}u`
   const at = parts === undefined ? '' : `let at${r} = (out${r} * ${parts}u + split) * ${partRow(dim)}u;`
   const ends =
-    parts === undefined ? '' : `if (x == 0u) { parts[at${r} + ${dim}u] = top${r}; parts[at${r} + ${dim + 1}u] = sum${r}; }`
+    parts === undefined
+      ? ''
+      : `if (x == 0u) { parts[at${r} + ${dim}u] = top${r}; parts[at${r} + ${dim + 1}u] = sum${r}; }`
   return `if (${inside}) {
 ${at}
 ${each(columns, (g) => (g * 4 * side + 4 * side <= dim ? store(r, g) : `if (${column(g)} < ${dim}u) { ${store(r, g)} }`))}

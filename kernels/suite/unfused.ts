@@ -2,7 +2,18 @@
 // with the values. Scores and weights lie in memory between them, in rows of whole packs.
 import type { Facts } from '../backend.ts'
 import type { Launch, Tensor } from '../kernel.ts'
-import { bindings, each, groupIndex, lanesOf, loadPack, pack, packs, packWords, padded, spread } from '../webgpu/wgsl.ts'
+import {
+  bindings,
+  each,
+  groupIndex,
+  lanesOf,
+  loadPack,
+  pack,
+  packs,
+  packWords,
+  padded,
+  spread,
+} from '../webgpu/wgsl.ts'
 import { rowCuts, rowGroups, softmaxSource } from './rows.ts'
 import { scoreSlices, slice, slicePadded, stageRows, tileRows } from './tile-attention.ts'
 
@@ -39,7 +50,8 @@ export function unfusedLaunches(s: Prefill, facts: Facts): Launch[] {
   const high = Math.ceil(s.tokens / tileRows)
   const shape = { rows: units * s.tokens, width: keysOf(s), bits: s.bits }
   const [cut] = rowCuts(shape, facts)
-  if (!cut) throw new RangeError(`attention-unfused: expected at most ${8 * 8 * facts.workgroup} keys, got ${keysOf(s)}`)
+  if (!cut)
+    throw new RangeError(`attention-unfused: expected at most ${8 * 8 * facts.workgroup} keys, got ${keysOf(s)}`)
   const limit = `${s.past + 1}u + row % ${s.tokens}u`
   return [
     {

@@ -73,7 +73,8 @@ export function fillLaunch(
   if (fill.kind === 'normal' && fill.outliers !== undefined) args[4] = 2 ** fill.outliers
   if (fill.kind === 'index') args.set([fill.below, fill.least ?? 0], 6)
   if (fill.kind === 'sparse') args.set([fill.each, fill.stride], 6)
-  if (fill.kind !== 'bits' && fill.kind !== 'word' && fill.kind !== 'index') new Float32Array(args.buffer)[5] = 2 ** ((fill.scale ?? 0) - 8)
+  if (fill.kind !== 'bits' && fill.kind !== 'word' && fill.kind !== 'index')
+    new Float32Array(args.buffer)[5] = 2 ** ((fill.scale ?? 0) - 8)
   const all = Math.ceil(words / (workgroup * wordsEach))
   const x = Math.min(widest, all)
   return { args, groups: [x, Math.ceil(all / x), 1] as const }
