@@ -69,7 +69,8 @@ export function plansOf(kernel: AnyKernel, sizes: Sizes, { name, facts }: Backen
   if (plans.length === 0) {
     throw new RangeError(`${kernel.name} (${shapeText(sizes)}): ${name} on ${facts.device} cannot run it`)
   }
-  return plans
+  // Small shapes make some ways alike.
+  return plans.filter((plan, i) => plans.findIndex((p) => p.variant === plan.variant) === i)
 }
 
 /** All sizes of a kernel: those asked for, else the defaults; what a backend cannot store in fp16 is fp32. */

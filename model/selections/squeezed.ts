@@ -19,6 +19,8 @@ export interface Squeezed {
   readonly index: 16 | 32 | 64
   /** Times that a lookup reads its centroids: twice as released, for the denominator and for the shares. */
   readonly passes: 1 | 2
+  /** Clusters are marked before the keys are gone through: no score or mask of a key passes through memory. */
+  readonly marked?: true
 }
 
 /** Kept keys that one block of the sparse kernel attends. */
@@ -163,18 +165,19 @@ function selectKeys({ kvHeads }: Choice, c: Clustered, s: Squeezed): ChoiceKerne
   const labels = (c.copies * kvHeads * c.keys * s.index) / 8
   const scored = sequencesOf(c) * kvHeads * c.keys
   const kept = scored * (1 - s.sparsity)
+  // A score of 4 bytes written and read, and one byte of mask.
+  const passed = s.marked ? { launches: 2, read: 0, written: 0 } : { launches: 3, read: 4, written: 5 }
   return {
     name: 'select',
     when: 'before',
-    launches: 3,
+    launches: passed.launches,
     shape: { kind: 'stream', elements: scored },
     matrix: 0,
     vector: 2 * scored,
     streams: [
       { owner: 'kv', way: 'read', bytes: labels, metadata: labels },
-      // A score of 4 bytes written and read, and one byte of mask.
-      { owner: 'activations', way: 'read', bytes: 4 * scored, metadata: 0 },
-      { owner: 'activations', way: 'write', bytes: 5 * scored + (kept * s.index) / 8, metadata: 0 },
+      { owner: 'activations', way: 'read', bytes: passed.read * scored, metadata: 0 },
+      { owner: 'activations', way: 'write', bytes: passed.written * scored + (kept * s.index) / 8, metadata: 0 },
     ],
   }
 }
