@@ -16,6 +16,7 @@ const table = {
   'attention-unfused': async () => (await import('./suite/attention-prefill.ts')).attentionUnfused,
   'attention-int4': async () => (await import('./suite/hierarchical.ts')).attentionInt4,
   'attention-int8': async () => (await import('./suite/hierarchical.ts')).attentionInt8,
+  'attention-nuq4': async () => (await import('./suite/kvquant.ts')).attentionNuq4,
   'centroid-lookup': async () => (await import('./suite/squeezed.ts')).centroidLookup,
   'index-compaction': async () => (await import('./suite/squeezed.ts')).indexCompaction,
   'attention-squeezed': async () => (await import('./suite/squeezed.ts')).attentionSqueezed,

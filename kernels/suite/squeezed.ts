@@ -11,17 +11,7 @@ import { elementsOf, reader } from '../input.ts'
 import { type Expectation, kernel, type Launch, type Plan, type Problem, type Tensor } from '../kernel.ts'
 import { passOf, pick, plainFormats } from '../ledger.ts'
 import { exponentialError, roundings } from '../rounding.ts'
-import {
-  add,
-  bindings,
-  butterfly,
-  each,
-  enables,
-  groupIndex,
-  loadPack,
-  packs,
-  spread,
-} from '../webgpu/wgsl.ts'
+import { add, bindings, butterfly, each, enables, groupIndex, loadPack, packs, spread } from '../webgpu/wgsl.ts'
 import {
   attendedBuffers,
   attendSource,

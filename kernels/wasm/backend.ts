@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { availableParallelism, cpus } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { type Backend, DeviceError, type Facts, type Groups } from '../backend.ts'
-import { bytesOf, type ElementType, elementBytes, type Fill } from '../input.ts'
+import { bytesOf, type ElementType, elementBytes, elementsOf, type Fill } from '../input.ts'
 import { type Block, Heap } from './heap.ts'
 import {
   commandWords,
@@ -159,6 +159,9 @@ class WasmBackend implements Backend<Block, number> {
 
   async fill(block: Block, type: ElementType, elements: number, fill: Fill, first = 0): Promise<void> {
     if (fill.kind === 'values') return this.upload(block, bytesOf(fill.values, type))
+    if (fill.kind === 'index' || fill.kind === 'sparse') {
+      return this.upload(block, bytesOf(elementsOf(fill, first, elements), type))
+    }
     const scale = fill.kind === 'bits' || fill.kind === 'word' ? 0 : 2 ** ((fill.scale ?? 0) - 8)
     const args = [
       fillKinds[fill.kind],
