@@ -30,6 +30,8 @@ const table = {
   'convolution-depthwise': async () => (await import('./suite/convolution.ts')).convolutionDepthwise,
   'convolution-pointwise': async () => (await import('./suite/convolution.ts')).convolutionPointwise,
   'time-reduction': async () => (await import('./suite/convolution.ts')).timeReduction,
+  'decoder-layer': async () => (await import('./suite/decoder-layer.ts')).decoderLayer,
+  'encoder-block': async () => (await import('./suite/encoder-block.ts')).encoderBlock,
 } as const satisfies Record<string, () => Promise<AnyKernel>>
 
 export type KernelName = keyof typeof table

@@ -33,18 +33,21 @@ export async function checked<B>(
       return fault(`${tensor.name}[${at}] was not written`)
     }
   }
-  if (problem.verify) {
-    const words: Record<string, Uint32Array> = {}
+  const words: Record<string, Uint32Array> = {}
+  if (problem.verify || problem.following) {
     for (const t of outputs) {
-      words[t.name] = new Uint32Array(await backend.download(bufferOf(t.name), 0, t.elements * elementBytes[t.type]))
+      const bytes = Math.ceil((t.elements * elementBytes[t.type]) / 4) * 4
+      words[t.name] = new Uint32Array(await backend.download(bufferOf(t.name), 0, bytes))
     }
-    const wrong = problem.verify(words)
+    const wrong = problem.verify?.(words)
     if (wrong !== undefined) return fault(wrong)
   }
+  const random = seeded(seed)
+  const expectations = [...problem.expectations(random), ...(problem.following?.(words, random) ?? [])]
   let worst: Verdict = { checked: true, maxError: 0, tolerance: 0 }
   let most = -1
-  for (const { tensor, offset, values, tolerances } of problem.expectations(seeded(seed))) {
-    const { type } = outputs.find((t) => t.name === tensor) as Tensor
+  for (const { tensor, offset, values, tolerances } of expectations) {
+    const { type } = problem.tensors.find((t) => t.name === tensor) as Tensor
     const width = elementBytes[type]
     const got = numbers(await backend.download(bufferOf(tensor), offset * width, values.length * width), type)
     for (let i = 0; i < values.length; i++) {

@@ -48,6 +48,11 @@ export interface Problem {
    * heads, where there are heads).
    */
   expectations(random: Random): Iterable<Expectation>
+  /**
+   * Values that follow from what the device itself left in other outputs: each stage of a sequence is held against what
+   * the stage before gave it, so that no error of one hides in the tolerance of the next.
+   */
+  readonly following?: (outputs: Readonly<Record<string, Uint32Array>>, random: Random) => Iterable<Expectation>
   /** Outputs whose values are not compared one by one: checks them itself and returns what is wrong, if anything. */
   readonly verify?: (outputs: Readonly<Record<string, Uint32Array>>) => string | undefined
 }

@@ -126,7 +126,7 @@ ${each(m, store)}
 `
 }
 
-function gemvPlans(s: Gemv, facts: Facts): Plan[] {
+export function gemvPlans(s: Gemv, facts: Facts): Plan[] {
   const { m, n } = s
   const lanes = lanesOf(facts)
   const cuts: Cut[] = (

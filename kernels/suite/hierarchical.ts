@@ -4,9 +4,9 @@
 // keys) or one channel's 32 tokens (of values), tile after tile. A workgroup takes a tile at a time: a lane has tokens
 // for the scores, channels for the outputs. Scales never touch a code: those of keys are multiplied into the query,
 // those of values into the softmax's weights.
-import { denseStore } from '../../model/cache.ts'
-import { parseFormat } from '../../model/quantity.ts'
+import type { Store } from '../../model/cache.ts'
 import type { Random } from '../../model/random.ts'
+import { hierarchicalStore } from '../../model/stores/hierarchical.ts'
 import { verify } from '../../model/workload.ts'
 import type { Facts } from '../backend.ts'
 import { type Fill, hash, reader } from '../input.ts'
@@ -322,6 +322,20 @@ function expectations(s: Hierarchical, planes: 1 | 2, random: Random): Expectati
 const { batch, heads, tokens, query, ...others } = decodeSizes
 const sizes = { batch, heads, 'kv-heads': others['kv-heads'], 'head-dim': others['head-dim'], tokens, query } as const
 
+/** QuantSpec's store without its buffer of 16 bits: what is kept in codes is what this kernel reads. */
+function codedStore(planes: 1 | 2): Store {
+  const {
+    wide: _,
+    buffer: __,
+    ...store
+  } = hierarchicalStore({
+    group: tile,
+    planes: planes === 2 ? 'both' : 'upper',
+    kept: 1,
+  })
+  return store
+}
+
 function hierarchical(name: string, means: string, planes: 1 | 2, large: readonly Partial<Hierarchical>[]): AnyKernel {
   return kernel<Hierarchical>({
     name,
@@ -343,9 +357,8 @@ function hierarchical(name: string, means: string, planes: 1 | 2, large: readonl
         }) as const
       const both = (upper: 'ku' | 'vu', lower: 'kl' | 'vl', words: number) =>
         planes === 2 ? [codes(upper, words), codes(lower, words)] : [codes(upper, words)]
-      const format = parseFormat(`int${4 * planes}:group=128,scale=16,zero=16`)
       const workload = verify(s.batch, Math.max(0, s.tokens - s.query), s.query)
-      const options = { ...plainFormats(16), kv: format, store: denseStore(format) }
+      const options = { ...plainFormats(16), store: codedStore(planes) }
       return {
         tensors: [
           { name: 'q', elements: queries, type: 'fp16', use: 'input', fill: fillQ },

@@ -42,8 +42,12 @@ export interface Tiled {
   readonly splits: number
   /** Number of a unit's row among all rows of queries and outputs. */
   readonly output: (row: string) => string
-  /** Number of a unit's first row of keys. */
+  /** Number of a unit's first row of keys and of values. */
   readonly first: string
+  /** Numbers of the rows of queries, keys and values, where they do not lie one after the other. */
+  readonly query?: (row: string) => string
+  readonly key?: (key: string) => string
+  readonly value?: (key: string) => string
   /** Into parts that are merged, as many for each row; absent where the softmax ends here. */
   readonly parts?: number
 }
@@ -131,6 +135,7 @@ export function tiledSource(t: Tiled): string {
   const deep = Math.ceil(dim / slice)
   const width = side * side
   const team = { lanes: t.lanes, team: side, width, through: 'exchange' }
+  const { key = (j: string) => `first + ${j}`, value = (j: string) => `first + ${j}` } = t
   const names = (name: string) => Array.from({ length: 4 }, (_, r) => `${name}${r}`)
   const all = (line: (r: number, g: number) => string) => each(4, (r) => each(columns, (g) => line(r, g)))
   const column = (g: number) => `${g * 4 * side}u + x * 4u`
@@ -138,7 +143,7 @@ export function tiledSource(t: Tiled): string {
   const stageValues = (part: string) => `for (var i = local; i < ${valuePacks}u; i += ${width}u) {
 let r = i / ${packs(dim)}u;
 let deep = i % ${packs(dim)}u;
-${loadPack('x', 'v', `((first + min(block + ${part} * ${slice}u + r, ${keys - 1}u)) * ${packs(dim)}u + deep) * ${words}u`, bits)}
+${loadPack('x', 'v', `((${value(`min(block + ${part} * ${slice}u + r, ${keys - 1}u)`)}) * ${packs(dim)}u + deep) * ${words}u`, bits)}
 stage[r * ${columns * side}u + deep * 2u] = x_lo;
 stage[r * ${columns * side}u + deep * 2u + 1u] = x_hi;
 }`
@@ -182,8 +187,8 @@ ${each(4, (r) => `var s${r} = vec4f();`)}
     for (var deep = 0u; deep < ${deep}u; deep++) {
 ${stageRows(
   [
-    { from: 'q', row: t.output(`min(tile * ${tileRows}u + r, ${rows - 1}u)`) },
-    { from: 'k', row: `first + min(block + r, ${keys - 1}u)` },
+    { from: 'q', row: (t.query ?? t.output)(`min(tile * ${tileRows}u + r, ${rows - 1}u)`) },
+    { from: 'k', row: key(`min(block + r, ${keys - 1}u)`) },
   ],
   'deep',
   dim,
