@@ -25,6 +25,8 @@ const seeds = { k: 111, v: 112 } as const
 const fillKeyScales = { kind: 'affine', seed: 113, scale: -2 } as const satisfies Fill
 const fillValueScales = { kind: 'affine', seed: 114, scale: -2 } as const satisfies Fill
 const outlierScale = 1
+/** Small enough that many keys count. */
+export const fillQuery = { kind: 'normal', seed: 117, outliers: 7 } as const satisfies Fill
 
 export const pairsOf = (s: Kvquant) => s['head-dim'] / 2
 export const loadsOf = (s: Kvquant) => Math.ceil(pairsOf(s) / loadPairs)
@@ -51,16 +53,21 @@ export const tables: Readonly<Record<'k' | 'v', Float64Array>> = {
   ),
 }
 
-/** Cosine and sine of every pair at every 32nd position, then at the first 64. */
+/** Where the turns begin, and those of the first positions. */
+export const firstTurn = 16
+export const placeTurns = (s: Kvquant) => firstTurn + runsOf(s) * pairsOf(s)
+
+/** Entries of the tables of keys and values; cosine and sine of every pair at every 32nd position; at the first 64. */
 function turns(s: Kvquant): Float64Array {
   const pairs = pairsOf(s)
+  const entries = [...tables.k].flatMap((entry, i) => [entry, tables.v[i] as number])
   const rows = [...Array(runsOf(s)).keys()].map((i) => i * run).concat([...Array(tile).keys()])
-  const out = new Float64Array(rows.length * pairs * 2)
+  const out = new Float64Array(2 * (firstTurn + rows.length * pairs))
+  out.set(entries)
   rows.forEach((position, r) => {
     for (let p = 0; p < pairs; p++) {
       const angle = position * 10000 ** (-p / pairs)
-      out[(r * pairs + p) * 2] = Math.cos(angle)
-      out[(r * pairs + p) * 2 + 1] = Math.sin(angle)
+      out.set([Math.cos(angle), Math.sin(angle)], 2 * (firstTurn + r * pairs + p))
     }
   })
   return out
@@ -90,7 +97,6 @@ export function kvquantTensors(s: Kvquant): Tensor[] {
     input('v', units * runsOf(s) * dim * 4, 'u32', { kind: 'bits', seed: seeds.v }),
     input('k_scales', units * dim * 2, 'fp16', fillKeyScales),
     input('v_scales', s.batch * tilesOf(s) * tile * 2, 'fp16', fillValueScales),
-    values('tables', 'fp32', Float64Array.from([...tables.k, ...tables.v])),
     values('turns', 'fp32', turns(s)),
     ...(s.outliers > 0 ? [sparse('k'), sparse('v'), values('starts', 'u32', starts(s))] : []),
   ]

@@ -13,10 +13,12 @@ import { reader } from '../input.ts'
 import { type Expectation, kernel, type Plan } from '../kernel.ts'
 import { passOf, pick, plainFormats } from '../ledger.ts'
 import { add, bindings, each, enables, exchanged, groupIndex, lanesOf, max, spread, together } from '../webgpu/wgsl.ts'
-import { attentionModule, decodeSizes, fillQ } from './attention-decode.ts'
+import { attentionModule, decodeSizes } from './attention-decode.ts'
 import { attended, attentionTolerance, rowsChecked } from './attention-reference.ts'
 import { someOf } from './gemv.ts'
 import {
+  fillQuery,
+  firstTurn,
   type Kvquant,
   keyRows,
   kvquantTensors,
@@ -24,6 +26,7 @@ import {
   loadsOf,
   outliersOf,
   pairsOf,
+  placeTurns,
   run,
   runsOf,
   tile,
@@ -111,7 +114,7 @@ ${body}
     `let token = part * ${tile}u + place % ${tile}u;
 let channel = place / ${tile}u;
 let pair = channel % ${pairs}u;
-let turn = turns[${runsOf(s) * pairs}u + token % ${run * cut.shared}u * ${pairs}u + pair];
+let turn = turns[${placeTurns(s)}u + token % ${run * cut.shared}u * ${pairs}u + pair];
 ${perRow(
   (r) => `{
 let a = products[(${r * turned}u + token / ${run * cut.shared}u) * ${wide}u + pair];
@@ -134,7 +137,6 @@ ${perRow((r) => `add_to(${r * dim}u + channel, value * weights[(${r * cut.block}
     ['v', 'array<vec4u>'],
     ['k_scales', 'array<u32>'],
     ['v_scales', 'array<u32>'],
-    ['tables', 'array<f32>'],
     ['turns', 'array<vec2f>'],
     ['parts', 'array<f32>', true],
     ...(sparse
@@ -182,14 +184,15 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
   let first_pair = team * ${loadPairs}u;
   let channel = min(local, ${dim - 1}u);
   for (var i = local; i < ${16 * banks}u; i += ${width}u) {
-    keys[i] = tables[i / ${banks}u];
-    values[i] = tables[16u + i / ${banks}u];
+    let both = turns[i / ${banks}u];
+    keys[i] = both.x;
+    values[i] = both.y;
   }
   for (var i = local; i < ${rows * dim}u; i += ${width}u) {
     let both = unpack2x16float(q[(unit * ${rows * dim}u + i) / 2u]);
     query[i] = select(both.x, both.y, (i & 1u) == 1u) * ${Math.LOG2E / Math.sqrt(dim)};
   }
-${each(loadPairs, (p) => each(cut.shared, (j) => `let turn${p}_${j} = turns[${runsOf(s) * pairs}u + (place + ${j * run}u) * ${pairs}u + min(first_pair + ${p}u, ${pairs - 1}u)];`))}
+${each(loadPairs, (p) => each(cut.shared, (j) => `let turn${p}_${j} = turns[${placeTurns(s)}u + (place + ${j * run}u) * ${pairs}u + min(first_pair + ${p}u, ${pairs - 1}u)];`))}
 ${perRow((r) => `var top${r} = ${low};\nvar sum${r} = 0.0;\nvar least${r} = 0.0;\nvar o${r} = 0.0;`)}
   let end = min((split + 1u) * ${chunk}u, ${s.tokens}u);
   for (var block = split * ${chunk}u; block < end; block += ${cut.block}u) {
@@ -199,7 +202,7 @@ ${cut.early ? loadValues : ''}
 ${clear}    for (var i = local; i < ${turned * wide}u; i += ${width}u) {
       let pair = min(i % ${wide}u, ${pairs - 1}u);
       let inside = i % ${wide}u < ${pairs}u;
-      let turn = turns[min(block / ${run}u + i / ${wide}u * ${cut.shared}u, ${runsOf(s) - 1}u) * ${pairs}u + pair];
+      let turn = turns[${firstTurn}u + min(block / ${run}u + i / ${wide}u * ${cut.shared}u, ${runsOf(s) - 1}u) * ${pairs}u + pair];
       let l = unpack2x16float(k_scales[unit * ${dim}u + pair]);
       let h = unpack2x16float(k_scales[unit * ${dim}u + ${pairs}u + pair]);
 ${perRow(
@@ -304,7 +307,7 @@ function plans(s: Kvquant, facts: Facts): Plan[] {
         launches: [
           {
             source: source(s, cut, lanes, chunk, splits),
-            buffers: ['q', 'k', 'v', 'k_scales', 'v_scales', 'tables', 'turns', 'parts', ...outliers],
+            buffers: ['q', 'k', 'v', 'k_scales', 'v_scales', 'turns', 'parts', ...outliers],
             groups: spread(unitsOf(s) * splits),
           },
           mergeLaunch(merged),
@@ -329,7 +332,7 @@ function sharedBytes(s: Kvquant, { block, shared }: Cut): number {
 function expectations(s: Kvquant, random: Random): Expectation[] {
   const dim = s['head-dim']
   const rows = s.heads / s['kv-heads']
-  const q = reader(fillQ)
+  const q = reader(fillQuery)
   const few = Math.max(2, Math.min(unitsOf(s), Math.floor(2 ** 20 / (s.tokens * dim))))
   return someOf(unitsOf(s), random, few).flatMap((unit) =>
     someOf(rows, random, rowsChecked(s.tokens, dim)).map((row) => {
@@ -374,7 +377,7 @@ export const attentionNuq4 = kernel<Kvquant>({
     const module = { ...attentionModule(s), rotary: s['head-dim'] }
     return {
       tensors: [
-        { name: 'q', elements: rows, type: 'fp16', use: 'input', fill: fillQ },
+        { name: 'q', elements: rows, type: 'fp16', use: 'input', fill: fillQuery },
         ...kvquantTensors(s),
         { name: 'output', elements: rows, type: 'fp16', use: 'output' },
       ],

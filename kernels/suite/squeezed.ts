@@ -310,7 +310,7 @@ const sizes = {
   heads: decodeSizes.heads,
   'kv-heads': decodeSizes['kv-heads'],
   'head-dim': decodeSizes['head-dim'],
-  tokens: { means: 'keys: a document, and the new one', default: 524288, least: 2 },
+  tokens: { means: 'keys: a document, and the new one', default: 524288, least: 101 },
   sparsity: { means: 'per cent of the keys that are not read', default: 90 },
   clusters: { means: 'centroids, per cent of the keys', default: 5 },
 } as const
@@ -451,7 +451,8 @@ function plans(s: Squeezed, facts: Facts): Plan[] {
   const rows = groupOf(s)
   const pieceCount = pieces(units, units * s.tokens * dim * 2, facts.binding)
   const own = units / pieceCount
-  return chunkings.map(([chunk, workgroups, keys]) => {
+  return chunkings.map(([chunk, most, keys]) => {
+    const workgroups = Math.min(most, own * Math.ceil(s.tokens / chunk))
     const cut = fitted({ lanes: 16, rows: Math.min(rows, 4), keys, workgroup: 128, groups: 0 }, dim, facts)
     const splits = Math.ceil(s.tokens / chunk)
     const parts = { outputs: units * rows, splits, dim, bits, listed: { chunk, rows } }

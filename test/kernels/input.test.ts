@@ -73,6 +73,8 @@ describe('fills on the device', () => {
     const buffer = await backend.allocate(4000)
     for (const fill of [
       { kind: 'bits', seed: 8 },
+      { kind: 'index', seed: 8, below: 1000, least: 7 },
+      { kind: 'sparse', seed: 8, each: 12, stride: 85, scale: 1 },
       { kind: 'word', word: 0x7fc17fc1 },
     ] as const) {
       await backend.fill(buffer, 'u32', 1000, fill)

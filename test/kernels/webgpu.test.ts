@@ -33,22 +33,66 @@ const shapes: Readonly<Record<string, readonly Sizes[]>> = {
   'attention-decode': [
     { heads: 2, 'kv-heads': 2, 'head-dim': 16, tokens: 301 },
     { heads: 3, 'kv-heads': 1, 'head-dim': 80, tokens: 77, batch: 2 },
-    { heads: 2, 'kv-heads': 2, 'head-dim': 64, tokens: 45, query: 5, bits: 32 },
     { heads: 4, 'kv-heads': 2, 'head-dim': 24, tokens: 41, query: 8 },
-    { heads: 1, 'kv-heads': 1, 'head-dim': 128, tokens: 37 },
-    { heads: 1, 'kv-heads': 1, 'head-dim': 32, tokens: 1, bits: 32 },
+    { heads: 1, 'kv-heads': 1, 'head-dim': 128, tokens: 1, bits: 32 },
+  ],
+  'attention-prefill': [
+    { heads: 2, 'kv-heads': 1, 'head-dim': 80, tokens: 70, batch: 2 },
+    { heads: 1, 'kv-heads': 1, 'head-dim': 128, tokens: 67, past: 30, bits: 32 },
+  ],
+  'attention-unfused': [
+    { heads: 2, 'kv-heads': 1, 'head-dim': 80, tokens: 70, past: 7 },
+    { heads: 1, 'kv-heads': 1, 'head-dim': 24, tokens: 9, bits: 32 },
   ],
   'attention-int4': [
     { heads: 2, 'kv-heads': 2, 'head-dim': 32, tokens: 301 },
     { heads: 2, 'kv-heads': 1, 'head-dim': 80, tokens: 130 },
-    { heads: 1, 'kv-heads': 1, 'head-dim': 64, tokens: 45 },
-    { heads: 1, 'kv-heads': 1, 'head-dim': 128, tokens: 257 },
   ],
   'attention-int8': [
-    { heads: 2, 'kv-heads': 2, 'head-dim': 32, tokens: 301 },
     { heads: 1, 'kv-heads': 1, 'head-dim': 40, tokens: 45, query: 3 },
     { heads: 1, 'kv-heads': 1, 'head-dim': 128, tokens: 129 },
   ],
+  'attention-nuq4': [
+    { heads: 2, 'kv-heads': 2, 'head-dim': 16, tokens: 101, outliers: 30 },
+    { heads: 2, 'kv-heads': 1, 'head-dim': 40, tokens: 65, batch: 2 },
+    { heads: 1, 'kv-heads': 1, 'head-dim': 16, tokens: 33, outliers: 0 },
+  ],
+  'centroid-lookup': [
+    { heads: 2, 'kv-heads': 2, 'head-dim': 24, tokens: 301 },
+    { heads: 2, 'kv-heads': 1, 'head-dim': 80, tokens: 6000, clusters: 10 },
+  ],
+  'index-compaction': [
+    { heads: 2, 'kv-heads': 2, 'head-dim': 8, tokens: 4301 },
+    { heads: 1, 'kv-heads': 1, 'head-dim': 8, tokens: 101 },
+  ],
+  'attention-squeezed': [
+    { heads: 2, 'kv-heads': 2, 'head-dim': 24, tokens: 901 },
+    { heads: 4, 'kv-heads': 2, 'head-dim': 40, tokens: 5003, clusters: 10, sparsity: 70 },
+  ],
+  'attention-tree': [
+    { trees: 2, leaves: 3, heads: 4, 'kv-heads': 2, 'head-dim': 24, prefix: 150, own: 5 },
+    { trees: 1, leaves: 70, heads: 1, 'kv-heads': 1, 'head-dim': 32, prefix: 40, own: 1 },
+  ],
+  'attention-tree-pages': [{ trees: 2, leaves: 3, heads: 4, 'kv-heads': 2, 'head-dim': 24, prefix: 150, own: 5 }],
+  'layer-norm': [
+    { rows: 5, width: 100 },
+    { rows: 3, width: 2000, residual: 1, bits: 32 },
+  ],
+  'rms-norm': [{ rows: 9, width: 130, residual: 1 }],
+  softmax: [
+    { rows: 5, width: 77 },
+    { rows: 3, width: 1000, bits: 32 },
+  ],
+  swiglu: [{ rows: 3, width: 100 }],
+  gelu: [{ rows: 5, width: 77, bits: 32 }],
+  'convolution-depthwise': [
+    { batch: 2, tokens: 13, channels: 20, kernel: 7 },
+    { batch: 1, tokens: 3, channels: 9, kernel: 5, bits: 32 },
+  ],
+  'convolution-pointwise': [{ batch: 2, tokens: 20, input: 24, output: 40 }],
+  'time-reduction': [{ batch: 2, tokens: 13, channels: 20 }],
+  'decoder-layer': [{ batch: 2, width: 64, heads: 4, 'kv-heads': 2, 'head-dim': 24, hidden: 104, tokens: 33 }],
+  'encoder-block': [{ batch: 2, tokens: 37, heads: 3, 'head-dim': 24, hidden: 72 }],
 }
 
 /** The device without what not all have. */
