@@ -12,4 +12,6 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(1)
 })
 
-process.exitCode = await run(args)
+// A command that answers may still have failed in part, and said so.
+const code = await run(args)
+if (code !== 0) process.exitCode = code

@@ -118,5 +118,5 @@ export function attended(q: Query, type: 'fp32' | 'fp16'): Attended {
 
 /** Rows of queries that are compared in each head that is: the reference of long ones takes its time. */
 export function rowsChecked(tokens: number, dim: number): number {
-  return Math.max(2, Math.min(8, Math.floor(2 ** 22 / (tokens * dim))))
+  return Math.max(tokens * dim > 2 ** 23 ? 1 : 2, Math.min(8, Math.floor(2 ** 22 / (tokens * dim))))
 }

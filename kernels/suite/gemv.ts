@@ -50,6 +50,7 @@ export function paddedRows(fill: Fill, rows: number, width: number): Float64Arra
 /** Some outputs of all; the reference of one costs k products. */
 export function someOf(count: number, random: Random, most: number): number[] {
   if (count <= most) return [...Array(count).keys()]
+  if (most < 2) return [Math.floor(random() * count)]
   return [0, count - 1, ...Array.from({ length: most - 2 }, () => Math.floor(random() * count))]
 }
 
