@@ -69,14 +69,18 @@ async function dawn(): Promise<Create> {
   }
 }
 
+/** Where Linux puts GPUs: NVIDIA's, those of Direct Rendering, AMD's, Windows' under WSL. */
+const devices = ['/dev/nvidiactl', '/dev/dri', '/dev/kfd', '/dev/dxg']
+
 /**
- * Whether the Vulkan loader would find a driver in its places. Asked first, because without one Dawn writes warnings of
- * its own to the terminal.
+ * Whether there may be an adapter: a GPU, or a driver where the Vulkan loader looks for them. Asked first, because Dawn
+ * writes warnings of its own to the terminal where there is none.
  */
 export function hasDriver(environment: NodeJS.ProcessEnv = process.env, platform = process.platform): boolean {
   if (platform !== 'linux') return true
   const { VK_DRIVER_FILES, VK_ICD_FILENAMES, VK_ADD_DRIVER_FILES, HOME = homedir() } = environment
   if (VK_DRIVER_FILES || VK_ICD_FILENAMES || VK_ADD_DRIVER_FILES) return true
+  if (devices.some((path) => existsSync(path))) return true
   const folders = [
     environment.XDG_CONFIG_HOME || join(HOME, '.config'),
     ...(environment.XDG_CONFIG_DIRS || '/etc/xdg').split(':'),

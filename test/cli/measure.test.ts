@@ -1,7 +1,10 @@
 // What `memwall measure` answers with where a kernel cannot be run, and where one can: on the processor, which is always
 // there.
 import { describe, expect, it } from 'vitest'
-import { memwall } from './run.ts'
+import { memwall, scratch } from './run.ts'
+
+// Whatever this machine was calibrated to.
+process.env.XDG_CONFIG_HOME = scratch()
 
 describe('memwall measure', () => {
   it('fails with the reason where a kernel could not be run, and still answers', async () => {
