@@ -14,10 +14,14 @@ export interface Result {
   readonly stderr: string
 }
 
+/** Where nothing was calibrated: what this machine's user keeps is not what tests are about. */
+const nowhere = join(tmpdir(), 'memwall-no-profile')
+
 /** `memwall` with these arguments in the folder `cwd`. */
 export function memwall(args: readonly string[], cwd?: string, node: readonly string[] = []): Promise<Result> {
   return new Promise((done) => {
-    execFile(process.execPath, [...node, main, ...args], { cwd, maxBuffer: 2 ** 26 }, (error, stdout, stderr) => {
+    const env = { XDG_CONFIG_HOME: nowhere, ...process.env }
+    execFile(process.execPath, [...node, main, ...args], { cwd, env, maxBuffer: 2 ** 26 }, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1
       done({ code, stdout, stderr })
     })
