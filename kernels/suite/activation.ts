@@ -8,6 +8,7 @@ import { passOf, pick, plainFormats } from '../ledger.ts'
 import { exponentialError, stored } from '../rounding.ts'
 import { bindings, each, groupIndex, halves, loadPack, packs, packWords, padded, spread } from '../webgpu/wgsl.ts'
 import { someOf } from './gemv.ts'
+import { pieceOf } from './pieces.ts'
 
 export interface Elements {
   readonly rows: number
@@ -119,6 +120,9 @@ function expectations(s: Shape, type: Activation, random: Random): Expectation[]
   })
 }
 
+/** Outputs that a piece has at least. */
+const leastElements = 2 ** 12
+
 function activation(type: Activation, means: string): AnyKernel {
   const inputs = type === 'swiglu' ? 2 : 1
   return kernel<Shape>({
@@ -170,6 +174,13 @@ function activation(type: Activation, means: string): AnyKernel {
               },
             ],
           })),
+      wasm: (s, facts): Plan[] => {
+        if (s.bits === 16) return []
+        const each = pieceOf(s.rows, facts, leastElements / s.width)
+        const groups = [Math.ceil(s.rows / each), 1, 1] as const
+        const args = [s.rows, padded(s.width), each]
+        return [{ variant: '', launches: [{ source: type, buffers: ['x', 'y'], groups, args }] }]
+      },
     },
   })
 }

@@ -377,7 +377,7 @@ function threadPlans(s: Decode, { threads = 1 }: Facts): Plan[] {
           groups: [units * splits, 1, 1],
           args: [dim, s.tokens, s.query, all, splits, chunk, scale],
         },
-        { source: 'merge', buffers: ['parts', 'output'], groups: [units * all, 1, 1], args: [dim, splits] },
+        { source: 'merge', buffers: ['parts', 'output'], groups: [units * all, 1, 1], args: [dim, splits, 0] },
       ],
     },
   ]

@@ -5,13 +5,15 @@ import type { TemporalConvolution } from '../../model/architecture.ts'
 import type { Random } from '../../model/random.ts'
 import { outputLength, paddingOf } from '../../model/rate.ts'
 import { encode } from '../../model/workload.ts'
+import type { Facts } from '../backend.ts'
 import { type Fill, reader } from '../input.ts'
 import { type AnyKernel, type Expectation, kernel, type Plan } from '../kernel.ts'
 import { passOf, pick, plainFormats } from '../ledger.ts'
 import { roundings, stored } from '../rounding.ts'
 import { bindings, each, groupIndex, halves, loadPack, packs, packWords, padded, spread } from '../webgpu/wgsl.ts'
-import { gemmPlans, gemmProblem } from './gemm.ts'
+import { gemmPlans, gemmProblem, gemmThreadPlans } from './gemm.ts'
 import { someOf } from './gemv.ts'
+import { pieceOf } from './pieces.ts'
 
 interface Depthwise extends Record<string, number> {
   batch: number
@@ -117,6 +119,28 @@ function plans(s: Depthwise, { workgroup }: { readonly workgroup: number }): Pla
     })
 }
 
+/** Each piece takes some outputs of a sequence. */
+function threadPlans(s: Depthwise, facts: Facts): Plan[] {
+  if (s.bits === 16) return []
+  const made = outputs(s)
+  const each = Math.min(Math.ceil(made / 4) * 4, pieceOf(s.batch * made, facts, 2 ** 12 / s.channels, 4))
+  const pieces = Math.ceil(made / each)
+  const [before] = paddingOf(side(s), s.tokens)
+  return [
+    {
+      variant: '',
+      launches: [
+        {
+          source: 'depthwise',
+          buffers: ['x', 'w', 'y'],
+          groups: [s.batch * pieces, 1, 1],
+          args: [s.tokens, made, padded(s.channels), s.kernel, s.stride, before, each, pieces],
+        },
+      ],
+    },
+  ]
+}
+
 function expectations(s: Depthwise, random: Random): Expectation[] {
   const { tokens, channels, kernel: taps, stride, bits } = s
   const [x, w] = [reader(fillX), reader(fillW)]
@@ -182,7 +206,7 @@ function depthwise(name: string, means: string, kernelSize: number, stride: numb
         expectations: (random) => expectations(s, random),
       }
     },
-    plans: { webgpu: plans },
+    plans: { webgpu: plans, wasm: threadPlans },
   })
 }
 
@@ -234,5 +258,8 @@ export const convolutionPointwise = kernel<Pointwise>({
       'convolution',
     ),
   }),
-  plans: { webgpu: (s, facts) => gemmPlans(asProduct(s), facts) },
+  plans: {
+    webgpu: (s, facts) => gemmPlans(asProduct(s), facts),
+    wasm: (s, facts) => gemmThreadPlans(asProduct(s), facts),
+  },
 })

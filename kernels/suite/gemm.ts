@@ -183,7 +183,7 @@ const pieceRows = 32
 const piecePanels = 8
 
 /** Threads first bring B together by panels, then multiply. */
-function threadPlans({ m, n, k, bits }: Gemm, facts: Facts): Plan[] {
+export function gemmThreadPlans({ m, n, k, bits }: Gemm, facts: Facts): Plan[] {
   if (bits === 16) return []
   const panels = padded(n) / panel
   const each = pieceOf(panels, facts, 1)
@@ -275,5 +275,5 @@ export const gemm = kernel<Gemm>({
     ],
   },
   problem: gemmProblem,
-  plans: { webgpu: gemmPlans, wasm: threadPlans },
+  plans: { webgpu: gemmPlans, wasm: gemmThreadPlans },
 })

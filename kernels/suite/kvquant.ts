@@ -316,6 +316,45 @@ function plans(s: Kvquant, facts: Facts): Plan[] {
     })
 }
 
+/** Each piece takes a key head and a chunk of its tokens. */
+function threadPlans(s: Kvquant, { threads = 1 }: Facts): Plan[] {
+  const dim = s['head-dim']
+  const rows = s.heads / s['kv-heads']
+  if (!Number.isInteger(rows) || dim % 8 !== 0) return []
+  const units = unitsOf(s)
+  const { splits, chunk } = splitsOf(s.tokens, units, 16 * threads, tile)
+  const merged: Parts = { outputs: units * rows, splits, dim, bits: 16 }
+  const wide = loadsOf(s) * loadPairs
+  const sparse = outliersOf(s) > 0
+  const outliers = sparse ? ['k_outliers', 'v_outliers', 'starts'] : ['k', 'v', 'k']
+  const scale = new Int32Array(Float32Array.of(Math.LOG2E / Math.sqrt(dim)).buffer)[0] as number
+  return [
+    {
+      variant: `splits=${splits}`,
+      scratch: [
+        partsTensor(merged),
+        { name: 'turned', elements: 32 + run * 2 * wide, type: 'fp32', use: 'scratch' },
+        { name: 'room', elements: units * splits * (12 * wide + 2 * tile), type: 'fp32', use: 'scratch' },
+      ],
+      launches: [
+        {
+          source: 'turnTable',
+          buffers: ['turns', 'turned'],
+          groups: [run, 1, 1],
+          args: [pairsOf(s), wide, placeTurns(s)],
+        },
+        {
+          source: 'attendTable',
+          buffers: ['q', 'k', 'v', 'k_scales', 'v_scales', 'turns', 'turned', 'parts', 'room', ...outliers],
+          groups: [units * splits, 1, 1],
+          args: [dim, s.tokens, s['kv-heads'], rows, splits, chunk, scale, tilesOf(s), sparse ? 1 : 0],
+        },
+        { source: 'merge', buffers: ['parts', 'output'], groups: [units * rows, 1, 1], args: [dim, splits, 1] },
+      ],
+    },
+  ]
+}
+
 function sharedBytes(s: Kvquant, { block, shared }: Cut): number {
   const rows = s.heads / s['kv-heads']
   const teams = loadsOf(s)
@@ -386,5 +425,5 @@ export const attentionNuq4 = kernel<Kvquant>({
       expectations: (random) => expectations(s, random),
     }
   },
-  plans: { webgpu: plans },
+  plans: { webgpu: plans, wasm: threadPlans },
 })

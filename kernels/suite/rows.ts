@@ -2,7 +2,7 @@
 // team of lanes holds a row in registers.
 import type { Norm } from '../../model/architecture.ts'
 import { norm } from '../../model/modules/edges.ts'
-import { elementwise, vectorWork } from '../../model/modules/emit.ts'
+import { type Context, elementwise, vectorWork } from '../../model/modules/emit.ts'
 import type { Random } from '../../model/random.ts'
 import type { Facts } from '../backend.ts'
 import { type Fill, reader } from '../input.ts'
@@ -28,6 +28,7 @@ import {
   together,
 } from '../webgpu/wgsl.ts'
 import { someOf } from './gemv.ts'
+import { pieceOf } from './pieces.ts'
 
 export interface RowShape {
   readonly rows: number
@@ -334,8 +335,39 @@ function normKernel(name: string, means: string, type: NormType): AnyKernel {
             ],
           }
         }),
+      wasm: (s, facts) => {
+        const residual = s.residual === 1
+        // Buffers that a norm has not are never read.
+        const buffers = [
+          'x',
+          'scale',
+          type === 'layer' ? 'bias' : 'scale',
+          residual ? 'residual' : 'x',
+          'y',
+          residual ? 'sum' : 'y',
+        ]
+        const bits = new Int32Array(Float32Array.of(epsilon).buffer)[0] as number
+        return threadPlans('norm', buffers, s, facts, [s.width, type === 'layer' ? 1 : 0, s.residual, bits])
+      },
     },
   })
+}
+
+/** Elements that a piece of rows has at least. */
+const leastElements = 2 ** 13
+
+/** A function of the threads over rows: its numbers begin with the rows, and end with those of a piece. */
+function threadPlans(
+  source: string,
+  buffers: readonly string[],
+  { rows, width, bits }: RowShape,
+  facts: Facts,
+  [own, ...rest]: readonly number[],
+): Plan[] {
+  if (bits === 16) return []
+  const each = pieceOf(rows, facts, leastElements / width)
+  const args = [rows, own as number, padded(width), ...rest, each]
+  return [{ variant: '', launches: [{ source, buffers, groups: [Math.ceil(rows / each), 1, 1], args }] }]
 }
 
 export function rowGroups({ rows }: Pick<RowShape, 'rows'>, { team, workgroup }: RowCut) {
@@ -360,6 +392,11 @@ ${all((x) => `let e${x} = exp2((${x} - vec4f(top)) * ${Math.LOG2E});\ntotal += d
 ${sum('total')}`,
     store: (_, p) => [`ex${p}_lo / total`, `ex${p}_hi / total`],
   })
+}
+
+/** Of so many elements, in the ledger. */
+function softmaxOf(elements: number, c: Context): void {
+  elementwise(c, 'softmax', elements, elements, vectorWork.softmax * elements, undefined, elements)
 }
 
 const fillScores = { kind: 'normal', seed: 65, scale: 1, outliers: 9 } as const satisfies Fill
@@ -404,9 +441,7 @@ export const softmax = kernel<Softmax>({
   },
   problem: (s) => ({
     tensors: [rowTensor('x', s, 'input', fillScores), rowTensor('y', s, 'output')],
-    operators: emitted(plainFormats(s.bits), s.rows, (c) =>
-      elementwise(c, 'softmax', s.rows * s.width, s.rows * s.width, vectorWork.softmax * s.rows * s.width),
-    ),
+    operators: emitted(plainFormats(s.bits), s.rows, (c) => softmaxOf(s.rows * s.width, c)),
     tolerance: '3 + 2|x| ulp of each exponential, their sum in each lane and over the lanes; the result stored',
     expectations: (random) => softmaxExpectations(s, random),
   }),
@@ -416,5 +451,6 @@ export const softmax = kernel<Softmax>({
         variant: `team=${cut.team} lanes=${cut.workgroup}`,
         launches: [{ source: softmaxSource(s, cut, lanesOf(facts)), buffers: ['x', 'y'], groups: rowGroups(s, cut) }],
       })),
+    wasm: (s, facts) => threadPlans('softmax', ['x', 'y'], s, facts, [s.width]),
   },
 })

@@ -23,7 +23,7 @@ import {
 
 /** Elements that one piece of a fill makes. */
 const fillEach = 2 ** 16
-const fillKinds = { normal: 0, positive: 1, bits: 2, word: 3, affine: 4 } as const
+const fillKinds = { normal: 0, positive: 1, bits: 2, word: 3, affine: 4, index: 5, sparse: 6 } as const
 
 /** The largest tensor: what leaves room for others. */
 const binding = 2 ** 31 - page
@@ -71,6 +71,13 @@ function factsOf(threads: number): Facts {
     shared: 0,
     threads,
   }
+}
+
+/** What only some fills have, where their program looks for it. */
+function numbersOf(fill: Fill): readonly [word: number, stride: number] {
+  if (fill.kind === 'word') return [fill.word, 0]
+  if (fill.kind === 'index') return [fill.below, fill.least ?? 0]
+  return fill.kind === 'sparse' ? [fill.each, fill.stride] : [0, 0]
 }
 
 interface Command {
@@ -162,7 +169,8 @@ class WasmBackend implements Backend<Block, number> {
     if (fill.kind === 'index' || fill.kind === 'sparse') {
       return this.upload(block, bytesOf(elementsOf(fill, first, elements), type))
     }
-    const scale = fill.kind === 'bits' || fill.kind === 'word' ? 0 : 2 ** ((fill.scale ?? 0) - 8)
+    const scale = 'scale' in fill ? 2 ** ((fill.scale ?? 0) - 8) : 2 ** -8
+    const [word, stride] = numbersOf(fill)
     const args = [
       fillKinds[fill.kind],
       first,
@@ -170,7 +178,8 @@ class WasmBackend implements Backend<Block, number> {
       fill.kind === 'word' ? 0 : fill.seed,
       fill.kind === 'normal' && fill.outliers !== undefined ? 2 ** fill.outliers : 0,
       new Int32Array(Float32Array.of(scale).buffer)[0] as number,
-      fill.kind === 'word' ? fill.word : 0,
+      word,
+      stride,
       fillEach,
     ]
     const program = await this.compile(elementBytes[type] === 2 ? 'fillHalf' : 'fill')

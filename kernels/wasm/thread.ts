@@ -13,8 +13,8 @@ import {
   wasm,
 } from './shared.ts'
 
-/** Turns of looking before a thread goes to sleep: some tens of microseconds. */
-const looks = 20_000
+/** Turns of looking before a thread goes to sleep: some twenty microseconds. */
+const looks = 4_000
 
 const { module, memory, thread, threads } = workerData as ThreadData
 const instance = new wasm.Instance(module, { env: { memory } })

@@ -21,6 +21,12 @@ const shapes: Readonly<Record<string, readonly Sizes[]>> = {
     { lanes: 300, steps: 64 },
     { lanes: 1, steps: 256 },
   ],
+  unpack: [{ blocks: 1 }, { blocks: 37 }],
+  lookup: [{ blocks: 1 }, { blocks: 37 }],
+  gather: [
+    { rows: 1000, every: 7 },
+    { rows: 3, every: 1, elements: 8 },
+  ],
   'empty-launch': [{}],
   gemm: [
     { m: 33, n: 70, k: 45, bits: 32 },
@@ -44,6 +50,33 @@ const shapes: Readonly<Record<string, readonly Sizes[]>> = {
     { heads: 1, 'kv-heads': 1, 'head-dim': 128, tokens: 2049 },
     { heads: 1, 'kv-heads': 1, 'head-dim': 8, tokens: 1 },
   ],
+  'layer-norm': [
+    { rows: 5, width: 301, residual: 1 },
+    { rows: 3, width: 8 },
+  ],
+  'rms-norm': [
+    { rows: 37, width: 130 },
+    { rows: 2, width: 3, residual: 1 },
+  ],
+  softmax: [
+    { rows: 7, width: 301 },
+    { rows: 33, width: 64 },
+    { rows: 2, width: 1 },
+  ],
+  swiglu: [{ rows: 5, width: 77 }],
+  gelu: [{ rows: 5, width: 77 }],
+  'convolution-depthwise': [
+    { batch: 2, tokens: 77, channels: 20 },
+    { batch: 1, tokens: 3, channels: 8, kernel: 7 },
+  ],
+  'time-reduction': [{ batch: 2, tokens: 77, channels: 20 }],
+  'convolution-pointwise': [{ batch: 2, tokens: 13, input: 20, output: 36 }],
+  'attention-nuq4': [
+    { heads: 2, 'kv-heads': 2, 'head-dim': 128, tokens: 301 },
+    { heads: 4, 'kv-heads': 2, 'head-dim': 80, tokens: 97, batch: 2 },
+    { heads: 1, 'kv-heads': 1, 'head-dim': 24, tokens: 33, outliers: 0 },
+    { heads: 1, 'kv-heads': 1, 'head-dim': 64, tokens: 1 },
+  ],
 }
 
 describe('kernels on threads', () => {
@@ -53,7 +86,8 @@ describe('kernels on threads', () => {
 
   it('are all tested', async () => {
     const kernels = await Promise.all(kernelNames.map(loadKernel))
-    expect(Object.keys(shapes)).toEqual(kernels.filter((k) => k.plans.wasm).map((k) => k.name))
+    const threaded = kernels.filter((k) => k.plans.wasm).map((k) => k.name)
+    expect(Object.keys(shapes).toSorted()).toEqual(threaded.toSorted())
   })
 
   it.each(cases)('$title', async ({ name, sizes }) => {
@@ -72,9 +106,11 @@ describe('threads', () => {
     { kind: 'positive', seed: 8, scale: -4 },
     { kind: 'affine', seed: 9 },
     { kind: 'bits', seed: 10 },
+    { kind: 'index', seed: 11, below: 1000, least: 7 },
+    { kind: 'sparse', seed: 12, each: 5, stride: 99, scale: 1 },
   ]
   it.each(fills)('make the elements of $kind that the references have', async (fill) => {
-    const type = fill.kind === 'bits' ? 'u32' : 'fp32'
+    const type = ['bits', 'index', 'sparse'].includes(fill.kind) ? 'u32' : 'fp32'
     const buffer = await device.backend.allocate(4 * 70_000)
     await device.backend.fill(buffer, type, 70_000, fill, 12_345)
     const made = numbers(await device.backend.download(buffer, 0, 4 * 70_000), type)

@@ -13,6 +13,12 @@ const shapes: Readonly<Record<string, readonly Sizes[]>> = {
   'stream-copy': [{ elements: 3 }, { elements: 70001 }],
   'stream-triad': [{ elements: 70002 }],
   fma: [{ lanes: 300, steps: 64 }],
+  unpack: [{ blocks: 3 }],
+  lookup: [{ blocks: 3 }],
+  gather: [
+    { rows: 1000, every: 7 },
+    { rows: 3, every: 1, elements: 8 },
+  ],
   'empty-launch': [{}],
   gemm: [
     { m: 33, n: 70, k: 45 },

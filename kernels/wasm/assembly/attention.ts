@@ -1,6 +1,6 @@
 // Attention of a few query rows over a chunk of keys, then the merge of the chunks by logsumexp (FlashDecoding). Keys are
 // taken in blocks: their scores, the running maximum, then the values of the block.
-import { exp2x1, exp2x4, total, totals, touch } from './lanes'
+import { exp2x1, exp2x4, halfBits, total, totals, touch } from './lanes'
 import { at, least, word } from './words'
 
 /** Keys of a block: scores that a piece keeps. */
@@ -168,27 +168,37 @@ export function attend(args: usize, piece: i32): void {
   }
 }
 
-/** args: parts, output, dim, splits. Piece: an output row. */
+/** args: parts, output, dim, splits, whether halves are stored. Piece: an output row. The first part is overwritten. */
 export function merge(args: usize, piece: i32): void {
   const dim = word(args, 2)
   const splits = word(args, 3)
   const row = (<usize>dim) << 2
   const partRow = row + 8
   const parts = at(args, 0) + partRow * (<usize>piece * splits)
-  const out = at(args, 1) + row * piece
   let top = low
   for (let s = 0; s < splits; s++) top = max<f32>(top, load<f32>(parts + partRow * s + row))
-  for (let p: usize = 0; p < row; p += 16) v128.store(out + p, f32x4.splat(0))
   let sum: f32 = 0
   for (let s = 0; s < splits; s++) {
     const part = parts + partRow * s
     const weight = exp2x1(load<f32>(part + row) - top)
     sum += weight * load<f32>(part + row + 4)
+    if (s === 0) {
+      rescale(parts, row, weight)
+      continue
+    }
     const w4 = f32x4.splat(weight)
     for (let p: usize = 0; p < row; p += 16) {
-      v128.store(out + p, f32x4.add(v128.load(out + p), f32x4.mul(w4, v128.load(part + p))))
+      v128.store(parts + p, f32x4.add(v128.load(parts + p), f32x4.mul(w4, v128.load(part + p))))
     }
   }
-  const by = f32x4.splat(sum)
-  for (let p: usize = 0; p < row; p += 16) v128.store(out + p, f32x4.div(v128.load(out + p), by))
+  if (word(args, 4) === 0) {
+    const out = at(args, 1) + row * piece
+    const by = f32x4.splat(sum)
+    for (let p: usize = 0; p < row; p += 16) v128.store(out + p, f32x4.div(v128.load(parts + p), by))
+    return
+  }
+  const out = at(args, 1) + (row >> 1) * piece
+  for (let i = 0; i < dim; i++) {
+    store<u16>(out + ((<usize>i) << 1), <u16>halfBits(load<f32>(parts + ((<usize>i) << 2)) / sum))
+  }
 }

@@ -1,7 +1,11 @@
 // AssemblyScript, compiled by `npm run build`: what the threads of the wasm backend run. Each exported function does one
 // piece of a launch; `args` points at 32-bit words, the addresses of its buffers first, then its numbers.
 export { attend, merge } from './attention'
+export { gather, lookup, unpack } from './codes'
+export { depthwise } from './convolution'
 export { fill, fillHalf } from './fill'
+export { attendTable, turnTable } from './kvquant'
 export { fma, mark } from './peak'
 export { gemv, gemvCodes, multiply, pack, transposeCodes } from './product'
+export { gelu, norm, softmax, swiglu } from './rows'
 export { copy, read, triad } from './stream'

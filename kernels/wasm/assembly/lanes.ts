@@ -22,11 +22,11 @@ export function touch(from: usize, bytes: usize): void {
   seen = all
 }
 
-/** Weights of a softmax below 1e-30 count as nothing: in base 2. No product with them is a denormal, which are slow. */
-const nothing: f32 = -99.65784
+/** Powers of two below this count as nothing, so that no product with them is a denormal, which are slow. */
+const nothing: f32 = -100
 
 /**
- * 2^x for x up to 127, within 2 units in the last place; 0 below 1e-30. Taylor's polynomial of degree 6 in f·ln 2 around
+ * 2^x for x up to 127, within 2 units in the last place; 0 below 2^-100. Taylor's polynomial of degree 6 in f·ln 2 around
  * the nearest whole number: |f| ≤ 1/2 leaves 2^-27.
  */
 export function exp2x4(x: v128): v128 {
@@ -55,9 +55,13 @@ export function halfValue(bits: u32): f32 {
   return bits & 0x8000 ? -size : size
 }
 
-/** The bits of the half nearest to a value that fp16 holds exactly and normally. */
+/** The bits of the half nearest to a value, ties to even. */
 export function halfBits(value: f32): u32 {
   const bits = reinterpret<u32>(value)
+  const sign = (bits >>> 16) & 0x8000
   const size = bits & 0x7fffffff
-  return ((bits >>> 16) & 0x8000) | (size === 0 ? 0 : (size - 0x38000000) >>> 13)
+  // Below 2^-14 halves are multiples of 2^-24; from 65520 on they are infinite.
+  if (size < 0x38800000) return sign | <u32>nearest<f32>(reinterpret<f32>(size) * 16777216)
+  if (size >= 0x477ff000) return sign | 0x7c00
+  return sign | ((size + 0xfff + ((size >>> 13) & 1) - 0x38000000) >>> 13)
 }

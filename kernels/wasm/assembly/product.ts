@@ -148,21 +148,26 @@ export function gemv(args: usize, piece: i32): void {
   const row = (<usize>word(args, 6)) << 2
   const each = word(args, 7)
   const end = least((piece + 1) * each, n8)
-  for (let o = piece * each; o < end; o++) {
-    let y = at(args, 2) + ((<usize>o) << 2)
-    const from = w + row * least(o, n - 1)
-    let r = 0
-    for (; r + 4 <= m; r += 4) {
-      const four = o < n ? dots(x + row * r, from, row) : f32x4.splat(0)
-      store<f32>(y, f32x4.extract_lane(four, 0))
-      store<f32>(y + ((<usize>n8) << 2), f32x4.extract_lane(four, 1))
-      store<f32>(y + ((<usize>n8) << 3), f32x4.extract_lane(four, 2))
-      store<f32>(y + <usize>n8 * 12, f32x4.extract_lane(four, 3))
-      y += (<usize>n8) << 4
-    }
-    for (; r < m; r++) {
-      store<f32>(y, o < n ? dot(x + row * r, from, row) : 0)
-      y += (<usize>n8) << 2
+  // Eight rows of weights stay in the cache while four rows of x at a time pass them.
+  for (let first = piece * each; first < end; first += 8) {
+    const last = least(first + 8, end)
+    for (let r = 0; r < m; r += 4) {
+      const left = least(4, m - r)
+      for (let o = first; o < last; o++) {
+        const from = w + row * least(o, n - 1)
+        const y = at(args, 2) + ((<usize>r * n8 + o) << 2)
+        if (left === 4) {
+          const four = o < n ? dots(x + row * r, from, row) : f32x4.splat(0)
+          store<f32>(y, f32x4.extract_lane(four, 0))
+          store<f32>(y + ((<usize>n8) << 2), f32x4.extract_lane(four, 1))
+          store<f32>(y + ((<usize>n8) << 3), f32x4.extract_lane(four, 2))
+          store<f32>(y + <usize>n8 * 12, f32x4.extract_lane(four, 3))
+          continue
+        }
+        for (let i = 0; i < left; i++) {
+          store<f32>(y + ((<usize>i * n8) << 2), o < n ? dot(x + row * (r + i), from, row) : 0)
+        }
+      }
     }
   }
 }
