@@ -1,6 +1,7 @@
 // A machine is its datasheet: what it holds, what it moves, what it computes. Dense peaks, SI units, a source for every
 // number. What was measured on a machine, or fitted, is a profile and not here.
 import type { Unit } from '../model/format.ts'
+import type { Ceilings } from './ceiling-time.ts'
 import type { GemmConstants } from './gemm-time.ts'
 
 export const machineKinds = ['gpu', 'cpu', 'tpu', 'accelerator'] as const
@@ -53,12 +54,20 @@ export interface Machine {
   /** By path of the number above (`memory.bandwidth`), codes of `sources.json` or plain words; else `unverified`. */
   readonly sources: Readonly<Record<string, string>>
   readonly notes?: readonly string[]
-  /** In a user's file: what probes of this very machine made of the constants. The shipped machines have none. */
+  /**
+   * In a user's file: what was measured on this very machine. Products of its libraries adjust the constants of products;
+   * or kernels of its own give all ceilings. The shipped machines have none.
+   */
   readonly calibrated?: {
-    readonly gemm: GemmConstants
+    readonly gemm?: GemmConstants
+    readonly ceilings?: Ceilings
     /** Rows that were measured, and how. */
     readonly probes: number
     readonly protocol: string
+    /** What ran them, and when. */
+    readonly backend?: string
+    readonly driver?: string
+    readonly date?: string
   }
 }
 
@@ -72,7 +81,11 @@ export interface Figure {
 
 /** Every number of a machine with its source. */
 export function figures(machine: Machine): Figure[] {
-  return numbers(machine).map(([path, value]) => ({ path, value, source: machine.sources[path] ?? 'unverified' }))
+  return numbers(machine).map(([path, value]) => ({
+    path,
+    value,
+    source: machine.sources[path] ?? (path.startsWith('calibrated.') ? 'measured' : 'unverified'),
+  }))
 }
 
 function numbers(part: object): [path: string, value: number][] {

@@ -1,6 +1,7 @@
 // A machine with the constants that real kernels on it obey. Where nothing was measured on it the constants are the
 // global set, fitted on public measurements of other machines; `none` leaves only the roofline.
 import type { AttentionConstants } from './attention-time.ts'
+import type { Ceilings } from './ceiling-time.ts'
 import { type CodecConstants, publishedKernels } from './codec-time.ts'
 import type { CollectiveConstants } from './collective-time.ts'
 import globalSet from './constants.json' with { type: 'json' }
@@ -27,6 +28,8 @@ export interface Constants {
   readonly plain: PlainConstants
   readonly codec: CodecConstants
   readonly interval: Intervals
+  /** Where the machine's own were measured they are all that its kernels obey, but for collectives. */
+  readonly ceilings?: Ceilings
 }
 
 export interface Profile {
@@ -81,7 +84,9 @@ function measuredProfile(machine: Machine, basis: Basis): Profile {
   }
   let profile = measured.get(machine)
   if (!profile) {
-    profile = { machine, constants: { ...globalConstants, gemm: calibrated.gemm }, calibration: 'measured' }
+    const { gemm = globalConstants.gemm, ceilings } = calibrated
+    const constants = { ...globalConstants, gemm, ...(ceilings && { ceilings }) }
+    profile = { machine, constants, calibration: 'measured' }
     measured.set(machine, profile)
   }
   return profile

@@ -4,6 +4,7 @@ import type { Unit } from '../model/format.ts'
 import type { Operator } from '../model/operator.ts'
 import { operatorBytes } from '../model/operator.ts'
 import { type AttentionFacts, attentionFacts, attentionTime } from './attention-time.ts'
+import { ceilingTime } from './ceiling-time.ts'
 import { codecTime } from './codec-time.ts'
 import { collectiveSeconds } from './collective-time.ts'
 import {
@@ -125,6 +126,11 @@ export function operatorTime(o: Operator, profile: Profile, warm = false): Time 
   const limit = compute > memory ? 'compute' : 'memory'
   const kernels = kernelsOf(profile)
   if (!kernels) return { bound, expected: bound, limit, term: limit, matrix, vector, memory, network: 0 }
+  const { ceilings } = kernels.constants
+  if (ceilings) {
+    const { expected, term } = ceilingTime(o, ceilings, warm)
+    return { bound, expected, limit, term, matrix, vector, memory, network: 0 }
+  }
   const plain = real(o, kernels, bytes, bound, vector, memory, warm)
   const { expected, term } = compressed(o) ? withCodes(o, plain, kernels, bytes) : plain
   return { bound, expected, limit, term, matrix, vector, memory, network: 0 }

@@ -2,6 +2,7 @@
 // by tests, so only code that reads users' files should load this file, and with it valibot.
 import * as v from 'valibot'
 import { type Unit, units } from '../model/format.ts'
+import { ceilingBounds } from './ceiling-time.ts'
 import { type GemmConstants, gemmBounds } from './gemm-time.ts'
 import { type Machine, machineKinds } from './machine.ts'
 
@@ -20,16 +21,40 @@ const link = object({ kind: text, bandwidth, devices: v.optional(quantity('devic
 const peak = v.optional(flops)
 const peaks = Object.fromEntries(units.map((unit) => [unit, peak])) as Record<Unit, typeof peak>
 
-const calibrated = object({
-  gemm: object(
-    Object.fromEntries(Object.keys(gemmBounds).map((name) => [name, within(name as keyof GemmConstants)])) as Record<
-      keyof GemmConstants,
-      ReturnType<typeof within>
-    >,
+const gemm = object(
+  Object.fromEntries(Object.entries(gemmBounds).map(([name, range]) => [name, within(range)])) as Record<
+    keyof GemmConstants,
+    ReturnType<typeof within>
+  >,
+)
+
+const ceilings = object({
+  ...(Object.fromEntries(Object.entries(ceilingBounds).map(([name, range]) => [name, within(range)])) as Record<
+    keyof typeof ceilingBounds,
+    ReturnType<typeof within>
+  >),
+  cache: v.pipe(
+    v.array(object({ bytes, rate: bandwidth }), (issue) => `expected a list of working sets, got ${issue.received}`),
+    v.minLength(1, 'expected at least one working set, got none'),
+    v.check(
+      (list) => list.every((p, i) => i === 0 || p.bytes > (list[i - 1]?.bytes ?? 0)),
+      'expected working sets in order, the smallest first',
+    ),
   ),
-  probes: quantity('rows'),
-  protocol: text,
 })
+
+const calibrated = v.pipe(
+  object({
+    gemm: v.optional(gemm),
+    ceilings: v.optional(ceilings),
+    probes: quantity('rows'),
+    protocol: text,
+    backend: v.optional(text),
+    driver: v.optional(text),
+    date: v.optional(text),
+  }),
+  v.check((c) => c.gemm !== undefined || c.ceilings !== undefined, 'expected gemm or ceilings, got neither'),
+)
 
 const schema = object({
   name: text,
@@ -88,9 +113,8 @@ function quantity(unit: string) {
   return v.custom<number>(isPositive, (issue) => `expected a positive number of ${unit}, got ${issue.received}`)
 }
 
-/** A constant that a fit could have found. */
-function within(name: keyof GemmConstants) {
-  const [low, high] = gemmBounds[name]
+/** A figure that a fit or a probe could have found. */
+function within([low, high]: readonly [number, number]) {
   return v.custom<number>(
     (value) => typeof value === 'number' && value >= low && value <= high,
     (issue) => `expected a number from ${low} to ${high}, got ${issue.received}`,

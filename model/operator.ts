@@ -89,6 +89,8 @@ export interface Operator {
   /** FLOPs of the matrix and of the vector units; a multiply and an add are two. */
   readonly matrix: number
   readonly vector: number
+  /** Exponentials (of softmax, sigmoid, tanh) among the vector units' work, which take them many instructions. */
+  readonly exponentials?: number
   /** The matrix unit that computes. */
   readonly unit: Unit
   readonly streams: readonly Stream[]

@@ -34,7 +34,7 @@ export interface Estimate {
 }
 
 /** Times the steps one after the other. All rows sum to the totals, except for the engine's own overheads. */
-export function estimate(steps: readonly Step[], profile: Profile, engine: Engine = graph): Estimate {
+export function estimate(steps: readonly Step[], profile: Profile, engine: Engine = engineOf(profile)): Estimate {
   const rows: Row[] = []
   const passes: Pass[] = []
   const bytes = noBytes()
@@ -79,6 +79,11 @@ export function estimate(steps: readonly Step[], profile: Profile, engine: Engin
   // Operators may be fused or overlapped into less than their sum, but not into less than the floor.
   const interval = [Math.max(floor, expected * low), expected * high] as const
   return { bound, floor, expected, interval, limit, flops, bytes, rows, passes }
+}
+
+/** What a machine's own measurement says the host adds to a pass; else nothing. */
+function engineOf({ constants }: Profile): Engine {
+  return constants?.ceilings ? { ...graph, name: 'local', pass: constants.ceilings.pass } : graph
 }
 
 function sequences({ workload }: Step): number {

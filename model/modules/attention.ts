@@ -328,7 +328,7 @@ export function attend(c: Context, name: string, a: Attend): void {
     const vector = vectorWork.softmax * pairs * heads + output + encoded * stored.codes * unpacking + turned
     const packed = bits < 16 && expanded === undefined ? { stored: bits } : {}
     const shape = { kind: 'attention', heads, kvHeads, headDim, valueDim, causal, rows, ...packed } as const
-    emit(c, name, shape, matrix, vector, streams, unit, each === undefined ? 1 : 2 * each + 1)
+    emit(c, name, shape, matrix, vector, streams, unit, each === undefined ? 1 : 2 * each + 1, pairs * heads)
   } else {
     const scores = rectangle * heads
     const matrices = heads * c.sequences
@@ -358,7 +358,7 @@ export function attend(c: Context, name: string, a: Attend): void {
       unit,
       each,
     )
-    elementwise(c, `${name}-softmax`, scores, scores, vectorWork.softmax * scores)
+    elementwise(c, `${name}-softmax`, scores, scores, vectorWork.softmax * scores, undefined, scores)
     emit(
       c,
       `${name}-values`,

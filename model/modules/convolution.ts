@@ -7,7 +7,7 @@ import type { ConvolutionImages, Stream } from '../operator.ts'
 import { tapsOf } from '../parameters.ts'
 import { outputLength, paddingOf } from '../rate.ts'
 import type { Sequences } from '../workload.ts'
-import { activationFlops, activationStream, type Context, elementwise, emit } from './emit.ts'
+import { activationExponentials, activationFlops, activationStream, type Context, elementwise, emit } from './emit.ts'
 
 /** A convolution, whole on every rank, and the kernels of its norm and its activation. */
 export function temporalConvolution(v: TemporalConvolution, c: Context): void {
@@ -74,6 +74,10 @@ function activate(v: TemporalConvolution, activation: string, c: Context, output
   const elements = outputs * v.channels.output
   const name = `${v.name}-activation`
   if (activation === 'glu') {
-    elementwise(c, name, elements, elements / 2, ((activationFlops('sigmoid') + 1) * elements) / 2)
-  } else elementwise(c, name, elements, elements, activationFlops(activation) * elements)
+    const flops = ((activationFlops('sigmoid') + 1) * elements) / 2
+    elementwise(c, name, elements, elements / 2, flops, undefined, elements / 2)
+    return
+  }
+  const exponentials = activationExponentials(activation) * elements
+  elementwise(c, name, elements, elements, activationFlops(activation) * elements, undefined, exponentials)
 }

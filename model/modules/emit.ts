@@ -36,9 +36,11 @@ export function emit(
   streams: Stream[],
   unit: Unit = c.deployment.activations.unit,
   launches = 1,
+  exponentials = 0,
 ): void {
   const { layers, count } = c
-  c.out.push({ name, layers, count, launches, shape, matrix, vector, unit, streams })
+  if (exponentials === 0) c.out.push({ name, layers, count, launches, shape, matrix, vector, unit, streams })
+  else c.out.push({ name, layers, count, launches, shape, matrix, vector, exponentials, unit, streams })
 }
 
 export function activationStream(way: 'read' | 'write', bytes: number): Stream {
@@ -107,11 +109,22 @@ export function elementwise(
   written: number,
   flops: number,
   more?: Stream,
+  exponentials = 0,
 ): void {
   const width = streamBytes(c)
   const streams = [activationStream('read', read * width), activationStream('write', written * width)]
   if (more) streams.push(more)
-  emit(c, name, { kind: 'stream', elements: Math.max(read, written) }, 0, flops, streams)
+  emit(
+    c,
+    name,
+    { kind: 'stream', elements: Math.max(read, written) },
+    0,
+    flops,
+    streams,
+    undefined,
+    undefined,
+    exponentials,
+  )
 }
 
 /** A collective over `devices` ranks; each contributes `elements`. Its bytes are the link's, not the memory's. */
@@ -146,6 +159,11 @@ const activationWork: Readonly<Record<string, number>> = {
   swish: 4,
   sigmoid: 3,
   gelu: 8,
+}
+
+/** Exponentials per element of a named activation: those without any are made of comparisons. */
+export function activationExponentials(name: string): number {
+  return name === 'relu' || name === 'relu2' ? 0 : 1
 }
 
 /** Vector operations per element of a named activation; those not listed cost what GELU's tanh form does. */

@@ -2,7 +2,7 @@
 // pass takes, and computes each token's own experts exactly.
 import type { FeedForward, MixtureOfExperts } from '../architecture.ts'
 import { replicas } from '../deployment.ts'
-import { activationFlops, type Context, collective, elementwise, product } from './emit.ts'
+import { activationExponentials, activationFlops, type Context, collective, elementwise, product } from './emit.ts'
 
 interface Dense {
   readonly name: string
@@ -26,7 +26,8 @@ function dense(d: Dense, c: Context): void {
 
 function activate(d: { gated: boolean; activation: string }, c: Context, name: string, elements: number): void {
   const flops = (activationFlops(d.activation) + (d.gated ? 1 : 0)) * elements
-  elementwise(c, name, (d.gated ? 2 : 1) * elements, elements, flops)
+  const exponentials = activationExponentials(d.activation) * elements
+  elementwise(c, name, (d.gated ? 2 : 1) * elements, elements, flops, undefined, exponentials)
 }
 
 export function feedForward(f: FeedForward, c: Context): void {

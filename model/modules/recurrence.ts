@@ -80,7 +80,7 @@ export function recurrence(m: Mamba2 | DeltaNet, c: Context): void {
   convolve(m, c, channels / tensor)
   update(m, c)
   const n = (tokens * inner) / tensor
-  elementwise(c, `${m.name}-gated-norm`, 2 * n, n, (vectorWork.rms + activationFlops('silu') + 1) * n)
+  elementwise(c, `${m.name}-gated-norm`, 2 * n, n, (vectorWork.rms + activationFlops('silu') + 1) * n, undefined, n)
   product(c, `${m.name}-out`, { role: 'recurrence', m: tokens, n: m.width, k: inner / tensor })
   collective(c, `${m.name}-all-reduce`, 'all-reduce', tensor, tokens * m.width)
 }
@@ -108,6 +108,9 @@ function convolve(m: Mamba2 | DeltaNet, c: Context, channels: number): void {
     0,
     flops,
     streams,
+    undefined,
+    undefined,
+    outputs,
   )
 }
 

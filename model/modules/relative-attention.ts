@@ -80,6 +80,8 @@ function fusedScores(a: RelativeAttention, c: Context): void {
     (vectorWork.softmax + vectorWork.add) * scores + operand,
     [activationStream('read', (3 * operand + scores) * width), activationStream('write', operand * width)],
     c.deployment.stream.unit,
+    undefined,
+    scores,
   )
 }
 
@@ -98,7 +100,8 @@ function unfusedScores(a: RelativeAttention, c: Context, g: Sequences): void {
     [activationStream('read', 2 * operand * width), activationStream('write', scores * width)],
     unit,
   )
-  elementwise(c, `${a.name}-softmax`, 2 * scores, scores, (vectorWork.softmax + vectorWork.add) * scores)
+  const flops = (vectorWork.softmax + vectorWork.add) * scores
+  elementwise(c, `${a.name}-softmax`, 2 * scores, scores, flops, undefined, scores)
   emit(
     c,
     `${a.name}-values`,
