@@ -29,6 +29,8 @@ export const usualProtocol: Protocol = {
 export interface Timing {
   /** Seconds of one repeat. */
   readonly median: number
+  /** The shortest: what other work on the machine left alone. */
+  readonly best: number
   /** Between the quartiles. */
   readonly spread: number
   readonly samples: number
@@ -52,6 +54,7 @@ export async function timed(run: (repeats: number) => Promise<number>, p: Protoc
   const sorted = samples.toSorted((a, b) => a - b)
   return {
     median: quantile(sorted, 0.5),
+    best: quantile(sorted, 0),
     spread: quantile(sorted, 0.75) - quantile(sorted, 0.25),
     samples: sorted.length,
     repeats,
