@@ -26,7 +26,7 @@ export const commands: Readonly<Record<string, Row>> = {
     load: () => import('./commands/simulate.ts'),
   },
   calibrate: {
-    summary: 'a machine adjusted to products measured on it',
+    summary: "this machine's ceilings, kept as `local`",
     load: () => import('./commands/calibrate.ts'),
   },
   trends: {
@@ -34,6 +34,7 @@ export const commands: Readonly<Record<string, Row>> = {
     load: () => import('./commands/trends.ts'),
   },
   train: { summary: 'memory, FLOPs and time of a training step', load: () => import('./commands/train.ts') },
+  report: { summary: 'predicted against measured, with charts', load: () => import('./commands/report.ts') },
   accuracy: { summary: 'how far predictions are from measured rows', load: () => import('./commands/accuracy.ts') },
   quantize: {
     summary: 'keys and values quantized: bits, error, savings',

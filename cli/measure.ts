@@ -74,7 +74,7 @@ function progress(done: number, all: number, at: string): void {
   process.stderr.write(`\r\u001b[K${done + 1}/${all} ${at}${done + 1 === all ? '\r\u001b[K' : ''}`)
 }
 
-function described(suite: Suite, { name, facts }: Backend, machine: string | undefined): Measured {
+export function described(suite: Suite, { name, facts }: Backend, machine: string | undefined): Measured {
   const warnings: string[] = []
   if (facts.software) warnings.push(`${facts.device} is emulated in software: its times mean nothing`)
   else if (machine === undefined) {

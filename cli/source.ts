@@ -99,6 +99,13 @@ function nameOf(path: string): string {
   return name === '' ? file : name
 }
 
+/** The JSON in a file. Throws UsageError where there is none, FileError where it is something else. */
+export async function readJsonFile(path: string): Promise<unknown> {
+  const file = fileOf(path)
+  if (file === undefined) throw new UsageError(`${path}: no such file`)
+  return readJson(file)
+}
+
 async function readJson(path: string): Promise<unknown> {
   const { parseJson } = await import('./json.ts')
   return parseJson(readText(path), path)

@@ -58,6 +58,57 @@ export function casesOf(
   })
 }
 
+/** Shapes beside the kernels' own that a processor's report has: shorter, longer, of more rows. */
+const beside: readonly (readonly [kernel: string, shape: Partial<Sizes>])[] = [
+  ['stream-read', { elements: 2 ** 20 }],
+  ['stream-triad', { elements: 2 ** 21 }],
+  ['fma', { lanes: 2 ** 10, steps: 4096 }],
+  ['lookup', { blocks: 64 }],
+  ['gather', { rows: 2 ** 17, every: 4 }],
+  ['gemm', { m: 64, n: 512, k: 1024, bits: 32 }],
+  ['gemm', { m: 384, n: 640, k: 128, bits: 32 }],
+  ['gemv', { m: 1, n: 4096, k: 4096 }],
+  ['gemv', { m: 1, n: 512, k: 1024 }],
+  ['gemv', { m: 2, n: 11008, k: 512 }],
+  ['gemv-int4', { m: 1, n: 2048, k: 5504 }],
+  ['attention-decode', { heads: 8, 'kv-heads': 2, tokens: 4096 }],
+  ['attention-decode', { heads: 12, 'kv-heads': 12, 'head-dim': 64, tokens: 1500 }],
+  ['attention-nuq4', { heads: 8, 'kv-heads': 8, tokens: 1024 }],
+  ['layer-norm', { rows: 64, width: 768 }],
+  ['rms-norm', { rows: 2048, width: 2048 }],
+  ['softmax', { rows: 4096, width: 512 }],
+  ['swiglu', { rows: 16, width: 1408 }],
+  ['gelu', { rows: 1024, width: 3072 }],
+  ['convolution-depthwise', { batch: 1, tokens: 500, channels: 144 }],
+]
+
+/**
+ * What a report measures: every kernel that the backend runs at its own shapes, some beside, and what methods are
+ * compared with.
+ */
+export async function reportCases(kernels: readonly AnyKernel[], extent: Extent, backend: Backend): Promise<Case[]> {
+  const runs = (c: Case) => (c.kernel.plans[backend.name]?.(c.sizes, backend.facts) ?? []).length > 0
+  const own = casesOf(kernels, [], extent, backend, false)
+  const more = (extent === 'small' ? beside : []).flatMap(([name, shape]) => {
+    const kernel = kernels.find((k) => k.name === name)
+    return kernel ? [{ kernel, sizes: sizesOf(kernel, shape, backend.facts) }] : []
+  })
+  const cases = [...own, ...more].filter(runs)
+  const baselines: Case[] = []
+  for (const { kernel, sizes } of cases) {
+    const against = kernel.baseline?.(sizes)
+    if (!against) continue
+    const narrow = against.sizes.bits === 16 && !backend.facts.stores.includes('fp16')
+    const other = await loadKernel(against.kernel)
+    baselines.push({ kernel: other, sizes: { ...against.sizes, ...(narrow && { bits: 32 }) } })
+  }
+  const seen = new Set<string>()
+  return [...cases, ...baselines].filter((c) => {
+    const key = `${c.kernel.name} ${shapeText(Object.fromEntries(Object.entries(c.sizes).toSorted()))}`
+    return runs(c) && !seen.has(key) && seen.add(key)
+  })
+}
+
 function fits(kernel: AnyKernel, shape: Partial<Sizes>): boolean {
   return Object.keys(shape).every((name) => Object.hasOwn(kernel.sizes, name))
 }
@@ -67,7 +118,7 @@ export interface SuiteOptions extends Pick<MeasureOptions, 'checkOnly'> {
   readonly protocol?: Protocol
   readonly extent: Extent
   /** Told before each case. */
-  readonly progress?: (done: number, all: number, at: string) => void
+  readonly progress?: (done: number, all: number, at: string) => void | Promise<void>
   /** No case is begun after so many seconds; those left are listed as failed. */
   readonly seconds?: number
 }
@@ -80,7 +131,7 @@ export async function measureSuite(backend: Backend, cases: readonly Case[], opt
   const failed: { kernel: string; shape: Sizes; why: string }[] = []
   const problemOf = lastProblem()
   for (const [i, { kernel, sizes, variant }] of cases.entries()) {
-    options.progress?.(i, cases.length, `${kernel.name} ${shapeText(sizes)}`)
+    await options.progress?.(i, cases.length, `${kernel.name} ${shapeText(sizes)}`)
     const fail = (why: string) => failed.push({ kernel: kernel.name, shape: sizes, why })
     if ((performance.now() - begin) / 1000 > (options.seconds ?? Number.POSITIVE_INFINITY)) {
       fail(`not begun after ${options.seconds} s`)

@@ -3,14 +3,19 @@ import { createRequire } from 'node:module'
 import { extname } from 'node:path'
 import { createCanvas, GlobalFonts, type SKRSContext2D, SvgExportFlag } from '@napi-rs/canvas'
 import {
+  BarController,
+  BarElement,
   BubbleController,
+  CategoryScale,
   Chart,
   type ChartConfiguration,
+  Legend,
   LinearScale,
   LineElement,
   LogarithmicScale,
   PointElement,
   ScatterController,
+  Title,
 } from 'chart.js'
 import { FileError } from '../errors.ts'
 import { writeWhole } from '../output.ts'
@@ -52,6 +57,34 @@ export async function draw(path: string, config: ChartConfiguration<'scatter' | 
   const content = 'getContent' in canvas ? canvas.getContent() : await canvas.encode('png')
   chart.destroy()
   writeWhole(path, content)
+}
+
+/** Charts that are whole configurations, drawn below each other into a PNG; each as high as it says. */
+export async function drawBelow(
+  path: string,
+  charts: readonly { readonly config: ChartConfiguration<'scatter' | 'bar'>; readonly height: number }[],
+): Promise<void> {
+  registerTypeface()
+  Chart.register(BarController, BarElement, CategoryScale, Legend, Title)
+  Chart.defaults.font.family = typeface
+  Chart.defaults.color = ink
+  const sheet = createCanvas(
+    width,
+    charts.reduce((sum, c) => sum + c.height, 0),
+  )
+  const context = sheet.getContext('2d')
+  context.fillStyle = '#ffffff'
+  context.fillRect(0, 0, sheet.width, sheet.height)
+  let top = 0
+  for (const { config, height } of charts) {
+    const canvas = createCanvas(width, height)
+    const options = { ...config.options, animation: false, responsive: false, devicePixelRatio: 1 } as const
+    const chart = new Chart(canvas as never, { ...config, options } as ChartConfiguration)
+    context.drawImage(canvas, 0, top)
+    chart.destroy()
+    top += height
+  }
+  writeWhole(path, await sheet.encode('png'))
 }
 
 export const ink = '#222222'
