@@ -9,6 +9,8 @@ import { defaultGroups, groupKeys } from '../simulate/accuracy/keys.ts'
 import { outcomeOf } from '../simulate/accuracy/outcome.ts'
 import { probedConstants, probeKey } from '../simulate/accuracy/probes.ts'
 import { type GroupScore, type Outcome, type Score, score, scoreBy } from '../simulate/accuracy/score.ts'
+import { type Simulated, type Simulation, simulatedOutcome, simulationOf } from '../simulate/accuracy/simulated.ts'
+import { serving as servingEngine } from '../simulate/serving/engines.ts'
 import { FileError, UsageError } from './errors.ts'
 import { measuredRows } from './measured.ts'
 
@@ -27,6 +29,8 @@ export interface Accuracy {
   readonly bound: Score['bound'] | null
   readonly expected: Score['expected'] | null
   readonly groups: readonly GroupScore[]
+  /** Of rows whose clients were simulated: the engine, and the other figures; null where nothing was. */
+  readonly simulation: Simulation | null
   /** Each scored row, in the files' order. */
   readonly outcomes: readonly Outcome[]
 }
@@ -35,23 +39,29 @@ export interface AccuracyOptions {
   readonly calibration: Calibration
   readonly probes?: string | undefined
   readonly groupBy?: readonly string[] | undefined
+  /** Simulate the clients of rows of serving; other rows are an error. */
+  readonly simulate?: boolean | undefined
 }
 
 /** Predicts and scores every row of the files. Throws UsageError and FileError. */
 export async function accuracyOf(files: readonly string[], options: AccuracyOptions): Promise<Accuracy> {
-  const { calibration, groupBy = defaultGroups } = options
+  const { calibration, groupBy = defaultGroups, simulate = false } = options
   checkKeys(groupBy)
   checkDistinct(files)
   const probed = options.probes === undefined ? undefined : await readProbes(options.probes)
   const profileFor = profiles(calibration, probed)
   const keysOf = shared()
   const outcomes: Outcome[] = []
+  const simulated: Simulated[] = []
   const skipped: Skipped[] = []
   for (const file of files) {
     for await (const measured of measuredRows(file)) {
-      const told = 'why' in measured ? measured.why : await tell(measured.of, profileFor, probed)
+      const told = 'why' in measured ? measured.why : await tell(measured, profileFor, probed, simulate)
       if (typeof told === 'string') skipped.push({ row: measured.row, why: told })
-      else outcomes.push({ ...told, keys: keysOf({ ...told.keys, file }) })
+      else {
+        outcomes.push({ ...told, keys: keysOf({ ...told.keys, file }) })
+        if (isSimulated(told)) simulated.push(told)
+      }
     }
   }
   const all = outcomes.length > 0 ? score(outcomes) : { bound: null, expected: null }
@@ -63,8 +73,13 @@ export async function accuracyOf(files: readonly string[], options: AccuracyOpti
     bound: all.bound,
     expected: all.expected,
     groups: scoreBy(outcomes, groupBy),
+    simulation: simulated.length > 0 ? simulationOf(simulated, servingEngine) : null,
     outcomes,
   }
+}
+
+function isSimulated(row: Outcome | Simulated): row is Simulated {
+  return 'stepAlone' in row
 }
 
 type Keys = Outcome['keys']
@@ -107,12 +122,21 @@ function checkDistinct(files: readonly string[]): void {
 type ProfileFor = (row: Case, machine: Machine) => Profile
 
 /** The row's outcome, or why there is none. */
-async function tell(row: Case, profileFor: ProfileFor, probed: Probed | undefined): Promise<Outcome | string> {
+async function tell(
+  { row: place, of: row }: { readonly row: string; readonly of: Case },
+  profileFor: ProfileFor,
+  probed: Probed | undefined,
+  simulate: boolean,
+): Promise<Outcome | Simulated | string> {
+  if (simulate && !row.served) {
+    throw new UsageError(`--simulate: expected rows of serving, got one of ${row.kind} (${place})`)
+  }
   try {
     const machine = await machineOf(row.machine)
     const key = probed && probeKey(row, machine.name)
     if (key !== undefined && probed?.keys.has(key)) return 'it is a probe: the machine was calibrated on it'
-    return outcomeOf(row, profileFor(row, machine))
+    const profile = profileFor(row, machine)
+    return simulate && row.served ? simulatedOutcome(row, row.served, profile, servingEngine) : outcomeOf(row, profile)
   } catch (error) {
     if (error instanceof Unmappable) return error.message
     throw error

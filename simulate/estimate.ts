@@ -51,12 +51,14 @@ export function estimate(steps: readonly Step[], profile: Profile, engine: Engin
     passes.push(operators)
     let device = 0
     let launches = 0
+    let collective = 0
     for (const operator of operators) {
       const time = operatorTime(operator, profile)
       const instances = operator.count * step.times
       rows.push({ step, operator, time, instances })
       bound += time.bound * instances
       device += time.expected * operator.count
+      if (operator.shape.kind === 'collective') collective += time.expected * operator.count
       launches += operator.launches * operator.count
       limits[time.limit] += time.bound * instances
       flops += (operator.matrix + operator.vector) * instances
@@ -66,7 +68,7 @@ export function estimate(steps: readonly Step[], profile: Profile, engine: Engin
       for (const s of operator.streams) if (s.owner !== 'activations') compulsory += s.bytes * instances
       addBytes(bytes, operator, step.times)
     }
-    expected += step.times * passSeconds(engine, device, launches, sequences(step))
+    expected += step.times * passSeconds(engine, device, launches, sequences(step), collective)
   }
   const floor = Math.max(matrix, vector, network, compulsory / profile.machine.memory.bandwidth)
   const [low, high] = profile.constants?.interval.pass ?? [1, 1]

@@ -20,7 +20,13 @@ ${wrap(groupKeys.join(', '), 76)
 
 --calibration measured takes a few products (bf16 or fp16, in the columns
 hardware, dtype, m, n, k, latency_us) of each machine from --probes, and does
-not score them.`
+not score them.
+
+--simulate takes batch_size as clients that each ask again when they have their
+answer, and predicts the time per output token of that loop in steady state, by
+the engine called serving: one set for all, fitted to dense models, which also
+simulate serve --engine serving has. Its intervals are not known. bound stays
+the roofline of one decode step.`
 
 export function command() {
   return new Command('accuracy')
@@ -32,6 +38,7 @@ export function command() {
       choice('--calibration', calibrations),
     )
     .option('--probes <file>', 'products measured on the machines, to calibrate them', word('--probes'))
+    .option('--simulate', "simulate the clients of a serving file's rows, in place of one decode step")
     .option('--group-by <keys>', `what to group by (default: ${defaultGroups.join(',')})`, names('--group-by'))
     .option('--plot <file>', 'draw predicted against measured into FILE.png or FILE.svg', plotFile('--plot'))
     .option(...outputOptions.json)
@@ -42,8 +49,18 @@ export function command() {
     .action(async (files, flags) => {
       checkOutput(flags)
       const calibration = calibrationOf(flags)
+      if (flags.simulate && calibration !== 'global') {
+        throw new UsageError(
+          `--simulate: expected --calibration global, got ${calibration}: its engine was fitted with that`,
+        )
+      }
       const { accuracyOf } = await import('../accuracy.ts')
-      const answer = await accuracyOf(files, { calibration, probes: flags.probes, groupBy: flags.groupBy })
+      const answer = await accuracyOf(files, {
+        calibration,
+        probes: flags.probes,
+        groupBy: flags.groupBy,
+        simulate: flags.simulate,
+      })
       if (flags.plot !== undefined) {
         const { plotAccuracy } = await import('../chart/accuracy.ts')
         await plotAccuracy(flags.plot, answer)

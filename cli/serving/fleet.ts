@@ -5,7 +5,7 @@ import type { Architecture } from '../../model/architecture.ts'
 import type { Fusion } from '../../model/deployment.ts'
 import type { Format } from '../../model/format.ts'
 import { parameters } from '../../model/parameters.ts'
-import { graph } from '../../simulate/engine.ts'
+import { type EngineName, servingEngine } from '../../simulate/serving/engines.ts'
 import { type ReplicaKind, replicaKind } from '../../simulate/serving/fleet.ts'
 import type { Prefill } from '../../simulate/serving/replica.ts'
 import { UsageError } from '../errors.ts'
@@ -32,6 +32,7 @@ export interface FleetFlags {
   readonly prefix?: number | undefined
   readonly block?: number | undefined
   readonly memoryShare?: number | undefined
+  readonly engine?: EngineName | undefined
   readonly engineS?: number | undefined
 }
 
@@ -106,12 +107,13 @@ async function kindOf(
 ): Promise<ReplicaKind> {
   const query = await queryOf(architecture, machine, flags as QueryFlags)
   const { batchCap = 256, tokenCap = 16384, prefill = 'whole', chunk = 512, prefix = 0 } = flags
+  const engine = servingEngine(flags.engine ?? 'graph')
   return replicaKind({
     query,
     caps: { batch: batchCap, tokens: tokenCap, prefill, chunk, prefix },
     block: flags.block ?? 16,
     memoryShare: flags.memoryShare ?? 0.9,
     usualContext,
-    engine: flags.engineS === undefined ? graph : { ...graph, name: 'engine', pass: flags.engineS },
+    engine: { ...engine, pass: engine.pass + (flags.engineS ?? 0) },
   })
 }

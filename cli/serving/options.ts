@@ -1,8 +1,10 @@
 // The options of serving: what a fleet is made of, what comes in and what was promised; shared by the simulation and by
 // the training of its router.
+
 import { calibrations } from '../../hardware/profile.ts'
 import { fusions } from '../../model/deployment.ts'
 import { parseArrivals } from '../../simulate/serving/arrivals.ts'
+import { engineNames } from '../../simulate/serving/engines.ts'
 import { parseService, type Service } from '../../simulate/serving/fleet.ts'
 import type { Law } from '../../simulate/serving/law.ts'
 import { type Lengths, parseLengths } from '../../simulate/serving/lengths.ts'
@@ -105,6 +107,11 @@ export const stepOptions = {
     '--memory-share <share>',
     'of the memory, for weights, cache and work (default: 0.9)',
     number('--memory-share', { above: 0, most: 1 }),
+  ],
+  engine: [
+    '--engine <name>',
+    'graph has the times of `predict`; serving is fitted to measured deployments (default: graph)',
+    choice('--engine', engineNames),
   ],
   engineS: [
     '--engine-s <s>',

@@ -160,6 +160,7 @@ function unused(models: string | undefined, f: ServeFlags): string[] {
       'prefix',
       'block',
       'memoryShare',
+      'engine',
       'engineS',
       'prompt',
       'output',

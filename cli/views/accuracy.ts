@@ -1,5 +1,5 @@
 // Errors by group, bound beside expected, and what could not be scored.
-import type { GroupScore, Score } from '../../simulate/accuracy/score.ts'
+import type { Errors, GroupScore, Score } from '../../simulate/accuracy/score.ts'
 import type { Accuracy } from '../accuracy.ts'
 import type { Section, View } from '../answer.ts'
 import { type Column, table } from '../table.ts'
@@ -121,10 +121,21 @@ export function reasonsOf(skipped: Accuracy['skipped']): Reason[] {
   return [...reasons.values()].sort((a, b) => b.rows - a.rows)
 }
 
-function notes({ expected }: Accuracy): Section[] {
+function notes({ expected, simulation }: Accuracy): Section[] {
   if (!expected) return [{ kind: 'warnings', lines: ['no row could be scored'] }]
   const width = expected.relative_width
   const inside =
     width === null ? [] : [`inside: share within the 90 % interval, ${units.percent(width)} wide in the mean.`]
-  return [{ kind: 'notes', lines: [`bias: mean of predicted over measured, less one. ${inside.join('')}`.trim()] }]
+  const loop = simulation
+    ? [
+        `Clients simulated in a closed loop, engine ${simulation.engine}. One decode step in its place: ${signed(simulation.static)}.`,
+        ...(simulation.ttft
+          ? [`Time to first token, waiting for a start of all at once left out: ${signed(simulation.ttft)}.`]
+          : []),
+      ]
+    : []
+  const lines = [`bias: mean of predicted over measured, less one. ${inside.join('')}`.trim(), ...loop]
+  return [{ kind: 'notes', lines }]
 }
+
+const signed = ({ mape, bias }: Pick<Errors, 'mape' | 'bias'>) => `MAPE ${percent(mape)} %, bias ${percent(bias)} %`

@@ -2,12 +2,13 @@
 
 import type { Basis } from '../../hardware/profile.ts'
 import type { Architecture, Module } from '../../model/architecture.ts'
-import { type DeploymentOptions, deploy } from '../../model/deployment.ts'
+import { type Deployment, type DeploymentOptions, deploy } from '../../model/deployment.ts'
 import { type Format, type FormatName, format } from '../../model/format.ts'
 import type { Operator } from '../../model/operator.ts'
 import { pass } from '../../model/pass.ts'
 import type { Workload } from '../../model/workload.ts'
 import type { Engine } from '../engine.ts'
+import type { Loop } from '../serving/closed-loop.ts'
 
 /** One row of a file, by column. */
 export type Line = Readonly<Record<string, string>>
@@ -30,6 +31,15 @@ export interface Case {
   readonly whole?: true
   /** Whether kernels find their operands in the last-level cache: surely, or where those of the row fit it. */
   readonly warm?: 'all' | 'fitting'
+  /** The clients of a served model, which can be simulated. */
+  readonly served?: Served
+}
+
+export interface Served {
+  readonly deployment: Deployment
+  readonly loop: Loop
+  /** Measured seconds to the first token; undefined where the row states none. */
+  readonly ttft: number | undefined
 }
 
 /** Why a row cannot be predicted, though nothing is wrong with it. */

@@ -16,6 +16,7 @@ export const groupKeys = [
   'kernel',
   'cold',
   'devices',
+  'layers',
   'tp',
   'ep',
   'file',

@@ -20,7 +20,7 @@ const near = 2
 
 /** The row on its machine. Throws Unmappable where the machine cannot run it. */
 export function outcomeOf(row: Case, profile: Profile): Outcome {
-  const sums = { bound: 0, device: 0, launches: 0, compute: 0, memory: 0, network: 0 }
+  const sums = { bound: 0, device: 0, launches: 0, collective: 0, compute: 0, memory: 0, network: 0 }
   const warm = isWarm(row, profile.machine)
   let longest: readonly [o: Operator, t: Time] | undefined
   for (const o of row.operators) {
@@ -28,6 +28,7 @@ export function outcomeOf(row: Case, profile: Profile): Outcome {
     sums.bound += time.bound * o.count
     sums.device += time.expected * o.count
     sums.launches += o.launches * o.count
+    if (o.shape.kind === 'collective') sums.collective += time.expected * o.count
     sums.compute += Math.max(time.matrix, time.vector) * o.count
     sums.memory += time.memory * o.count
     sums.network += time.network * o.count
@@ -37,7 +38,8 @@ export function outcomeOf(row: Case, profile: Profile): Outcome {
   const [operator, time] = longest
   const kernels = regimeOf(operator, time)
   const interval = profile.constants && intervalFor(row, kernels, profile.constants.interval)
-  const expected = profile.constants ? passSeconds(row.engine ?? graph, sums.device, sums.launches, 1) : sums.bound
+  const { device, launches, collective } = sums
+  const expected = profile.constants ? passSeconds(row.engine ?? graph, device, launches, 1, collective) : sums.bound
   return {
     measured: row.seconds,
     bound: sums.bound,

@@ -35,7 +35,11 @@ export interface Outcome {
   readonly keys: Readonly<Record<string, string>>
 }
 
-function errors(outcomes: readonly Outcome[], predicted: (o: Outcome) => number): Errors {
+/** Errors of what is predicted of the rows, of which there must be one. */
+export function errors<T extends Pick<Outcome, 'measured'>>(
+  outcomes: readonly T[],
+  predicted: (o: T) => number,
+): Errors {
   const signed = outcomes.map((o) => predicted(o) / o.measured - 1)
   const sizes = Float64Array.from(signed, Math.abs).sort()
   const at = (share: number) => sizes[Math.min(sizes.length - 1, Math.floor(share * sizes.length))] ?? 0

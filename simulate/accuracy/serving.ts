@@ -1,5 +1,5 @@
-// Rows of serving engines: the time per output token at a client concurrency is read as one decode step of that batch,
-// halfway through the output. Queueing, prefills between steps and host time are not in it.
+// Rows of serving engines: the time per output token at a client concurrency. The operators are those of one decode step
+// of that batch, halfway through the output, without prefills between steps; `served` is what a simulation takes.
 import type { Architecture } from '../../model/architecture.ts'
 import { type DeploymentOptions, deploy, type Parallel } from '../../model/deployment.ts'
 import { type Format, format } from '../../model/format.ts'
@@ -53,10 +53,12 @@ function optionsOf(line: Line, architecture: Architecture): DeploymentOptions {
 export async function serving(line: Line): Promise<Case> {
   const { model_path = '', system = '', precision = '', backend = '', backend_version = '' } = line
   const architecture = await modelOf(model_path)
-  const parallel = layoutOf(line, routes(architecture))
+  const routed = routes(architecture)
+  const parallel = layoutOf(line, routed)
   // Concurrency is each attention copy's.
   const batch = Math.max(1, Math.round(number(line, 'batch_size') * ways(line, 'attention_dp_size')))
-  const context = Math.round(count(line, 'isl') + count(line, 'osl') / 2)
+  const [prompt, output] = [count(line, 'isl'), count(line, 'osl')]
+  const context = Math.round(prompt + output / 2)
   const deployment = mapped(() => deploy(architecture, { ...optionsOf(line, architecture), parallel }))
   return {
     kind: 'serving',
@@ -64,15 +66,23 @@ export async function serving(line: Line): Promise<Case> {
     seconds: measured(line, 'silicon_tpot_ms') * 1e-3,
     whole: true,
     operators: [...pass(deployment, decode(batch, context))],
+    served: { deployment, loop: { clients: batch, prompt, output }, ttft: ttftOf(line) },
     keys: {
       op: 'tpot',
       model: model_path,
       dtype: precision,
       framework: backend,
       version: backend_version,
+      layers: routed ? 'experts' : 'dense',
       devices: String(Math.max(parallel.tensor, parallel.expert)),
     },
   }
+}
+
+/** For information: many files state none. */
+function ttftOf(line: Line): number | undefined {
+  const milliseconds = Number(line.silicon_ttft_ms || Number.NaN)
+  return milliseconds > 0 ? milliseconds * 1e-3 : undefined
 }
 
 /** Maximum throughput: the batch that reached it is not in the file. */

@@ -69,6 +69,8 @@ const pastless: ReadonlySet<Module['kind']> = new Set<Module['kind']>([
 interface Sums {
   device: number
   launches: number
+  /** Of the device's seconds, those of collectives. */
+  network: number
 }
 
 /** Steps kept by their numbers of tokens; beyond, all are forgotten: some MiB. */
@@ -91,7 +93,9 @@ export function compiledTime(deployment: Deployment, profile: Profile, engine: E
   const add = (sum: Sums, operators: readonly Operator[], counts: (o: Operator) => boolean) => {
     for (const o of operators) {
       if (!counts(o)) continue
-      sum.device += operatorTime(o, profile).expected * o.count
+      const seconds = operatorTime(o, profile).expected * o.count
+      sum.device += seconds
+      if (o.shape.kind === 'collective') sum.network += seconds
       sum.launches += o.launches * o.count
     }
   }
@@ -111,7 +115,7 @@ export function compiledTime(deployment: Deployment, profile: Profile, engine: E
       row = new Map()
       kept.set(first, row)
     }
-    sums = { device: 0, launches: 0 }
+    sums = { device: 0, launches: 0, network: 0 }
     add(sums, pass(beside, workload), rest)
     row.set(second, sums)
     return sums
@@ -119,10 +123,10 @@ export function compiledTime(deployment: Deployment, profile: Profile, engine: E
   return {
     seconds: (batch) => {
       const workload = batch.workload()
-      const { device, launches } = constant(workload)
-      const sums = { device, launches }
+      const { device, launches, network } = constant(workload)
+      const sums = { device, launches, network }
       add(sums, past(workload), () => true)
-      return engine.synchronization + passSeconds(engine, sums.device, sums.launches, batch.size)
+      return engine.synchronization + passSeconds(engine, sums.device, sums.launches, batch.size, sums.network)
     },
   }
 }

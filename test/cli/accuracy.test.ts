@@ -1,6 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import shipped from '../../simulate/serving/engine.json' with { type: 'json' }
 import { memwall, scratch } from './run.ts'
 
 const folder = scratch()
@@ -210,4 +212,49 @@ describe.skipIf(!existsSync(measured))('measurements of others (../shared/data/m
     expect(answer.rows + answer.skipped.length).toBe(1501 + 1208 + 100 + 600 + 60)
     expect(answer.rows).toBeGreaterThan(2000)
   })
+})
+
+const measuredServing = fileURLToPath(new URL('../../../shared/data/measured/serving.csv', import.meta.url))
+const missing = !existsSync(measuredServing)
+
+describe('accuracy --simulate', () => {
+  const columns = 'model_path,system,precision,isl,osl,batch_size,tp_size,silicon_tpot_ms,silicon_ttft_ms'
+  const row = 'meta-llama/Llama-3.1-70B,h100_sxm,fp8,1024,512,32,4'
+  file('serving.csv', `${columns}\n${row},16,300\n${row.replace('512', '1')},16,300\n`)
+
+  it('simulates the clients of serving rows', async () => {
+    const [loop, step] = await Promise.all([json('serving.csv', '--simulate'), json('serving.csv')])
+    expect(loop.rows).toBe(1)
+    expect(loop.skipped).toEqual([{ row: 'serving.csv:3', why: 'osl: a time per output token needs two tokens' }])
+    expect(loop.simulation).toMatchObject({ engine: 'serving', static: { mape: expect.any(Number) } })
+    expect(loop.simulation.ttft.mape).toBeGreaterThan(0)
+    expect(loop.expected.coverage).toBeNull()
+    expect(step).toMatchObject({ simulation: null, rows: 2 })
+  })
+
+  it('refuses other files and other constants', async () => {
+    const other = await run('gemm.csv', '--simulate')
+    expect(other).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('expected rows of serving, got one of gemm'),
+    })
+    const none = await run('serving.csv', '--simulate', '--calibration', 'none')
+    expect(none).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--simulate: expected --calibration global'),
+    })
+  })
+
+  it.skipIf(missing)(
+    `is at most 20 % off on dense models${missing ? ' (skipped: the measurements are absent)' : ''}`,
+    async () => {
+      const answer = JSON.parse((await run(measuredServing, '--simulate', '--group-by', 'layers', '--json')).stdout)
+      const [dense] = answer.groups.filter((g: { key: string }) => g.key === 'dense')
+      expect(dense.rows).toBeGreaterThan(300)
+      expect(dense.expected.mape).toBeLessThan(0.2)
+      expect(Math.abs(dense.expected.bias)).toBeLessThan(0.05)
+      expect(dense.bound.mape).toBeGreaterThan(0.5)
+      for (const { mape } of shipped.fit.held_out) expect(mape).toBeLessThan(0.2)
+    },
+  )
 })

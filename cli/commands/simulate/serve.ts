@@ -57,6 +57,7 @@ export function command() {
     .option(...step.prefix)
     .option(...step.block)
     .option(...step.memoryShare)
+    .option(...step.engine)
     .option(...step.engineS)
     .option('--service <law>', 'model, exponential:S or constant:S: seconds of a request (default: model)', service)
     .optionsGroup('Requests:')
