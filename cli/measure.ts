@@ -1,18 +1,22 @@
 // The answer of `memwall measure`: which kernels on which device, and what to predict for it.
 import { loadMachine, machineName } from '../hardware/catalog.ts'
+import type { Machine } from '../hardware/machine.ts'
 import { type Profile, profileOf } from '../hardware/profile.ts'
-import type { Backend } from '../kernels/backend.ts'
+import type { Backend, BackendName, Facts } from '../kernels/backend.ts'
 import { kernelNames, loadKernel } from '../kernels/catalog.ts'
-import type { Sizes } from '../kernels/kernel.ts'
-import { type OpenBackend, openBackend } from '../kernels/open.ts'
+import { type Comparison, compared } from '../kernels/comparison.ts'
+import type { AnyKernel, Sizes } from '../kernels/kernel.ts'
+import { type OpenOptions, openBackend } from '../kernels/open.ts'
 import { reached } from '../kernels/reach.ts'
 import { casesOf, type Extent, measureSuite, type Suite } from '../kernels/suite.ts'
 import type { Answer } from './answer.ts'
+import { UsageError } from './errors.ts'
 import { hasLocal, loadMachineArgument } from './source.ts'
 
 export interface MeasureFlags {
   readonly shape?: readonly Partial<Sizes>[] | undefined
-  readonly backend?: OpenBackend | undefined
+  readonly backend?: BackendName | undefined
+  readonly against?: BackendName | undefined
   readonly adapter?: string | undefined
   readonly on?: string | undefined
   readonly variants?: true | undefined
@@ -26,23 +30,61 @@ export interface Measured extends Suite {
   readonly backend: string
   readonly device: string
   readonly driver: string
+  /** What computed, where that is not this project. */
+  readonly library: Facts['library'] | null
+  /** The same shapes on another backend in the same run. */
+  readonly against: Comparison | null
   readonly date: string
   readonly protocol: string
   readonly warnings: readonly string[]
 }
 
-/** Opens the device, measures, and closes it. */
+/** Opens the device, measures, and closes it; then the one to compare with, if any. */
 export async function measureAnswer(
   names: readonly string[],
   flags: MeasureFlags,
 ): Promise<{ answer: Answer; failed: boolean }> {
+  if (flags.against !== undefined && flags.against === flags.backend) {
+    throw new UsageError(`--against: expected another backend than --backend, got ${flags.against}`)
+  }
   const kernels = await Promise.all((names.length === 0 ? kernelNames : names).map(loadKernel))
-  const profile = flags.on === undefined ? undefined : await loadMachineArgument(flags.on)
-  const backend = await openBackend(flags.backend, flags.adapter === undefined ? {} : { adapter: flags.adapter })
+  const machine = flags.on === undefined ? undefined : await loadMachineArgument(flags.on)
+  const { measured: own, extent } = await measuredOn(kernels, machine, flags, names.length === 0)
+  const against = flags.against === undefined ? null : await measuredAgainst(flags.against, own, extent, flags)
+  const measured = { ...own, against }
+  return {
+    answer: {
+      json: measured,
+      view: async () => (await import('./views/measurement.ts')).measurementView(measured),
+    },
+    failed:
+      own.failed.length > 0 ||
+      own.rows.some((r) => !r.checked) ||
+      (against !== null && (against.failed.length > 0 || against.rows.length === 0)),
+  }
+}
+
+const like = (name: BackendName | undefined): Pick<OpenOptions, 'like'> =>
+  name === 'webgpu' || name === 'wasm' ? { like: name } : {}
+
+async function measuredOn(
+  asked: readonly AnyKernel[],
+  asMachine: Machine | undefined,
+  flags: MeasureFlags,
+  all: boolean,
+): Promise<{ measured: Measured; extent: Extent }> {
+  const backend = await openBackend(flags.backend, { ...adapterOf(flags), ...like(flags.against) })
   try {
-    const extent = flags.suite ?? (backend.name === 'webgpu' && !backend.facts.software ? 'large' : 'small')
-    const machine = profile ?? (await machineAtHand(backend))
-    const seen: Profile | undefined = machine && profileOf(reached(machine, backend.name))
+    if (backend.name === flags.against) {
+      throw new UsageError(`--against: expected another backend than ${backend.name}, which is the first there is`)
+    }
+    const { facts, name } = backend
+    // What the library has not is left out where no kernel is named.
+    const kernels = all && name === 'tfjs' ? asked.filter((k) => k.plans.tfjs) : asked
+    const onDevice = name === 'webgpu' || facts.library?.backend === 'webgpu'
+    const extent = flags.suite ?? (onDevice && !facts.software ? 'large' : 'small')
+    const machine = asMachine ?? (await machineAtHand(backend))
+    const seen: Profile | undefined = machine && profileOf(reached(machine, onDevice ? 'webgpu' : name))
     const cases = casesOf(kernels, flags.shape ?? [], extent, backend, flags.variants === true)
     const suite = await measureSuite(backend, cases, {
       extent,
@@ -50,14 +92,26 @@ export async function measureAnswer(
       ...(flags.seconds !== undefined && { seconds: flags.seconds }),
       ...(process.stderr.isTTY && { progress }),
     })
-    const measured = described(suite, backend, machine?.name)
-    return {
-      answer: {
-        json: measured,
-        view: async () => (await import('./views/measurement.ts')).measurementView(measured),
-      },
-      failed: suite.failed.length > 0 || suite.rows.some((r) => !r.checked),
-    }
+    return { measured: described(suite, backend, machine?.name), extent }
+  } finally {
+    await backend.close()
+  }
+}
+
+const adapterOf = ({ adapter }: MeasureFlags) => (adapter === undefined ? {} : { adapter })
+
+async function measuredAgainst(
+  name: BackendName,
+  own: Measured,
+  extent: Extent,
+  flags: MeasureFlags,
+): Promise<Comparison> {
+  const backend = await openBackend(name, {
+    ...(own.backend === 'wasm' ? {} : adapterOf(flags)),
+    ...like(own.backend as BackendName),
+  })
+  try {
+    return await compared(backend, own.rows, { extent, ...(process.stderr.isTTY && { progress }) })
   } finally {
     await backend.close()
   }
@@ -90,6 +144,8 @@ export function described(suite: Suite, { name, facts }: Backend, machine: strin
     backend: name,
     device: facts.device,
     driver: facts.driver,
+    library: facts.library ?? null,
+    against: null,
     date: new Date().toISOString(),
     protocol: `${facts.clock}; checked in double precision before; warmed up, then repeated until the median's 95 % interval is within 0.5 %, or for a second; inputs used in turn, four times the last-level cache together`,
     ...suite,

@@ -10,6 +10,8 @@ export interface Facts {
   /** The device as its driver calls it. */
   readonly device: string
   readonly driver: string
+  /** What computes, where that is not this project: its name, version, and which of its own backends. */
+  readonly library?: { readonly name: string; readonly version: string; readonly backend: string }
   /** A real device, or one emulated in software, whose times mean nothing. */
   readonly software: boolean
   /** What seconds are read from. */

@@ -4,13 +4,15 @@ import { type Backend, type BackendName, DeviceError } from './backend.ts'
 export interface OpenOptions {
   /** Of WebGPU: a part of the adapter's name, its number, or `software`. */
   readonly adapter?: string
+  /** Of TensorFlow.js: the backend that it is compared with. */
+  readonly like?: 'webgpu' | 'wasm'
 }
 
-/** The backends that there are. */
+/** The backends that kernels are written for, the one to take first, first. */
 export const openBackends = ['webgpu', 'wasm'] as const satisfies readonly BackendName[]
 export type OpenBackend = (typeof openBackends)[number]
 
-const openers: Readonly<Record<OpenBackend, (options: OpenOptions) => Promise<Backend>>> = {
+const openers: Readonly<Record<BackendName, (options: OpenOptions) => Promise<Backend>>> = {
   webgpu: async ({ adapter }) => {
     const [{ openAdapter }, { webgpuBackend }] = await Promise.all([
       import('./webgpu/adapter.ts'),
@@ -24,12 +26,13 @@ const openers: Readonly<Record<OpenBackend, (options: OpenOptions) => Promise<Ba
     return backend as Backend
   },
   wasm: async () => (await (await import('./wasm/backend.ts')).wasmBackend()) as Backend,
+  tfjs: async (options) => (await (await import('./tfjs/backend.ts')).tfjsBackend(options)) as Backend,
 }
 
 const instances = new Set<object>()
 
 /** Opens a backend: the one named, or the first that is there. Throws DeviceError where there is none. */
-export async function openBackend(name: OpenBackend | undefined, options: OpenOptions = {}): Promise<Backend> {
+export async function openBackend(name: BackendName | undefined, options: OpenOptions = {}): Promise<Backend> {
   if (name !== undefined) return openers[name](options)
   const reasons: string[] = []
   for (const candidate of openBackends) {

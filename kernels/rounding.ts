@@ -24,3 +24,6 @@ export function stored(value: number, type: 'fp32' | 'fp16'): number {
 export function exponentialError(argument: number): number {
   return (3 + 2 * Math.abs(argument)) * 2 ** -23
 }
+
+/** What norms add to a variance. */
+export const normEpsilon = 2 ** -17

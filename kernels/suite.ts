@@ -179,14 +179,16 @@ function lastProblem(): (kernel: AnyKernel, sizes: Sizes) => Problem {
 async function roofsOf(backend: Backend, { extent, protocol }: SuiteOptions): Promise<Roofs> {
   const [read, fma] = await Promise.all([loadKernel('stream-read'), loadKernel('fma')])
   const of = async (kernel: AnyKernel, shape: Partial<Sizes> | undefined) =>
+    kernel.plans[backend.name] &&
     measure(backend, kernel, sizesOf(kernel, shape ?? {}, backend.facts), protocol ? { protocol } : {})
   const bytes = await of(read, read.shapes[extent].at(-1))
   const flops = await of(fma, fma.shapes[extent][0])
-  return { bytes_per_s: bytes.bytes_per_s, flops_per_s: flops.flops_per_s }
+  return { bytes_per_s: bytes?.bytes_per_s ?? null, flops_per_s: flops?.flops_per_s ?? null }
 }
 
 function roofFraction(row: Measurement, roofs: Roofs): number | null {
   if (row.bytes_per_s === null || row.flops_per_s === null) return null
+  if (roofs.bytes_per_s === null && roofs.flops_per_s === null) return null
   const memory = row.warm || roofs.bytes_per_s === null ? 0 : row.bytes_per_s / roofs.bytes_per_s
   const compute = roofs.flops_per_s === null ? 0 : row.flops_per_s / roofs.flops_per_s
   return Math.max(memory, compute)

@@ -1,4 +1,5 @@
 // memwall measure: kernels on the machine at hand.
+import { backendNames } from '../../kernels/backend.ts'
 import { kernelNames } from '../../kernels/catalog.ts'
 import { openBackends } from '../../kernels/open.ts'
 import { Command } from '../commander.ts'
@@ -13,18 +14,20 @@ ${wrap(kernelNames.join(', '), 76)
   .join('\n')}
 
 Each is checked against its reference in double precision before it is timed.
-\`memwall list kernels\` says what each does and which sizes it has.`
+\`memwall list kernels\` says what each does and which sizes it has.
+\`tfjs\` is TensorFlow.js, in fp32: what --against tfjs sets beside kernels in fp16 too.`
 
 export function command() {
   return new Command('measure')
     .description('Runs kernels on the machine at hand: checked, timed, and set beside bound and expected.')
-    .argument('[kernel...]', 'the kernels (default: all)')
+    .argument('[kernel...]', 'the kernels (default: all that the backend has)')
     .option('--shape <k=v,...>', 'sizes of a kernel, such as m=1,n=4096; may be given again', shapes('--shape'))
     .option(
       '--backend <name>',
-      `what runs them: ${openBackends.join(', ')} (default: the first there is)`,
-      choice('--backend', openBackends),
+      `what runs them: ${backendNames.join(', ')} (default: the first of ${openBackends.join(' and ')} there is)`,
+      choice('--backend', backendNames),
     )
+    .option('--against <name>', 'another backend to compare with in the same run', choice('--against', backendNames))
     .option('--adapter <name>', 'of webgpu: a part of its name, its number, or software', word('--adapter'))
     .option('--on <machine>', 'the machine to predict for (default: the one at hand, where it is known)', word('--on'))
     .option('--variants', 'every way to run each shape, not only the usual one')

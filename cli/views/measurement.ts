@@ -1,4 +1,5 @@
 // Measurements as people read them: one row for each kernel and shape, beside its bound and what was expected.
+import type { ComparedRow } from '../../kernels/comparison.ts'
 import { shapeText } from '../../kernels/measure.ts'
 import type { SuiteRow } from '../../kernels/suite.ts'
 import type { Section, View } from '../answer.ts'
@@ -57,6 +58,36 @@ const columns: readonly Column<SuiteRow>[] = [
   { key: 'beats_bound', value: (r) => r.beats_bound },
 ]
 
+const comparedColumns: readonly Column<ComparedRow>[] = [
+  { key: 'kernel', title: 'kernel', value: (r) => r.kernel },
+  { key: 'shape', title: 'shape', value: (r) => shapeText(r.shape), wraps: true },
+  { key: 'variant', title: 'variant', value: (r) => r.variant, wraps: true, spare: 2 },
+  { key: 'median_s', title: 'here', value: (r) => r.median_s, text: (r) => seconds(r.median_s), align: 'right' },
+  { key: 'against_s', title: 'there', value: (r) => r.against_s, text: (r) => seconds(r.against_s), align: 'right' },
+  {
+    key: 'against_bits',
+    title: 'there in',
+    value: (r) => r.against_shape.bits ?? null,
+    text: (r) => (r.against_shape.bits === undefined ? '' : `fp${r.against_shape.bits}`),
+  },
+  {
+    key: 'ratio',
+    title: 'times as fast',
+    value: (r) => r.ratio,
+    text: (r) => `${r.ratio.toPrecision(3)}×`,
+    align: 'right',
+  },
+]
+
+function comparisonSections({ against }: Measured): Section[] {
+  if (!against) return []
+  return [
+    { kind: 'facts', rows: [['compared with', `${against.device} (${against.driver}), ${against.backend}`]] },
+    { kind: 'table', table: table(comparedColumns, against.rows) },
+    { kind: 'warnings', lines: against.failed.map((f) => `${against.backend}: ${f.why}`) },
+  ]
+}
+
 export function measurementView(m: Measured): View {
   const rows = table(columns, m.rows)
   const faults = m.rows.filter((r) => r.fault !== null).map((r) => `${r.kernel} ${shapeText(r.shape)}: ${r.fault}`)
@@ -71,7 +102,9 @@ export function measurementView(m: Measured): View {
     { kind: 'title', text: `Kernels on ${m.machine}` },
     { kind: 'facts', rows: facts },
     { kind: 'table', table: rows },
+    ...comparisonSections(m),
     { kind: 'warnings', lines: [...faults, ...failed, ...m.warnings] },
   ]
-  return { table: rows, sections }
+  // The comparison is what was asked for where there is one; its columns hold the times of both.
+  return { table: m.against ? table(comparedColumns, m.against.rows) : rows, sections }
 }

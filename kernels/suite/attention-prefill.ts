@@ -6,7 +6,8 @@ import type { Facts } from '../backend.ts'
 import { reader } from '../input.ts'
 import { type AnyKernel, type Expectation, kernel, type Plan, type Problem } from '../kernel.ts'
 import { passOf, pick, plainFormats } from '../ledger.ts'
-import { lanesOf } from '../webgpu/wgsl.ts'
+import { libraryPlans } from '../tfjs/plan.ts'
+import { lanesOf, padded } from '../webgpu/wgsl.ts'
 import { attentionModule, decodeSizes, fillK, fillQ, fillV } from './attention-decode.ts'
 import { attended, attentionTolerance, plainRows } from './attention-reference.ts'
 import { someOf } from './gemv.ts'
@@ -34,6 +35,14 @@ function plans(s: Prefill, facts: Facts): Plan[] {
   if (s.heads % s['kv-heads'] !== 0 || !fitsTiles(s['head-dim'], facts)) return []
   const t = tiled(s, facts)
   return [{ variant: '', launches: [{ source: tiledSource(t), buffers: tiledBuffers(t), groups: tiledGroups(t) }] }]
+}
+
+function libraryAttention(s: Prefill): Plan[] {
+  const dim = s['head-dim']
+  const kv = s['kv-heads']
+  if (s.heads % kv !== 0 || dim !== padded(dim)) return []
+  const args = [s.batch * kv, s.heads / kv, s.tokens, s.past + s.tokens, dim]
+  return libraryPlans('attention', s.bits, ['q', 'k', 'v', 'output'], args)
 }
 
 function expectations(s: Prefill, passed: boolean, random: Random): Expectation[] {
@@ -123,5 +132,6 @@ export const attentionUnfused: AnyKernel = kernel<Prefill>({
       s.heads % s['kv-heads'] !== 0 || !fitsTiles(s['head-dim'], facts)
         ? []
         : [{ variant: '', scratch: unfusedScratch(s), launches: unfusedLaunches(s, facts) }],
+    tfjs: libraryAttention,
   },
 })

@@ -9,6 +9,7 @@ import { type Fill, reader } from '../input.ts'
 import { type Expectation, kernel, type Plan, type Problem } from '../kernel.ts'
 import { emitted, plainFormats } from '../ledger.ts'
 import { roundings, stored } from '../rounding.ts'
+import { libraryPlans } from '../tfjs/plan.ts'
 import { bindings, each, loadPack, pack, packs, packWords, padded } from '../webgpu/wgsl.ts'
 import { pieceOf } from './pieces.ts'
 
@@ -275,5 +276,9 @@ export const gemm = kernel<Gemm>({
     ],
   },
   problem: gemmProblem,
-  plans: { webgpu: gemmPlans, wasm: gemmThreadPlans },
+  plans: {
+    webgpu: gemmPlans,
+    wasm: gemmThreadPlans,
+    tfjs: ({ m, n, k, bits }) => libraryPlans('matMul', bits, ['a', 'b', 'c'], [m, n, k]),
+  },
 })

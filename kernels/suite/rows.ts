@@ -8,7 +8,8 @@ import type { Facts } from '../backend.ts'
 import { type Fill, reader } from '../input.ts'
 import { type AnyKernel, type Expectation, kernel, type Plan, type Tensor } from '../kernel.ts'
 import { emitted, plainFormats } from '../ledger.ts'
-import { exponentialError, roundings, stored, unitRoundoff } from '../rounding.ts'
+import { exponentialError, normEpsilon, roundings, stored, unitRoundoff } from '../rounding.ts'
+import { libraryPlans } from '../tfjs/plan.ts'
 import {
   add,
   bindings,
@@ -141,8 +142,6 @@ interface NormShape extends Record<string, number> {
   bits: number
 }
 
-const epsilon = 2 ** -17
-
 export const fillX = { kind: 'normal', seed: 61, outliers: 8 } as const satisfies Fill
 const fillR = { kind: 'normal', seed: 62, outliers: 8 } as const satisfies Fill
 export const fillScale = { kind: 'positive', seed: 63, scale: -1 } as const satisfies Fill
@@ -187,7 +186,7 @@ ${all((x, p) => `let d${x} = select(vec4f(), ${x} - vec4f(mean), ${inside(p, x.e
 var squares = 0.0;
 ${all((x) => `squares += dot(d${x}, d${x});`)}
 ${sum('squares')}
-let factor = inverseSqrt(squares / ${width}.0 + ${epsilon});`,
+let factor = inverseSqrt(squares / ${width}.0 + ${normEpsilon});`,
     store: (output, p) =>
       output === 'sum'
         ? [`x${p}_lo`, `x${p}_hi`]
@@ -224,7 +223,7 @@ export function normed(
     squares += d * d
     squaresError += 2 * Math.abs(d) * (meanError + 2 * u * Math.abs(x[i] as number)) + off * d * d
   }
-  const variance = squares / n + epsilon
+  const variance = squares / n + normEpsilon
   // Of the square root's argument half; the root itself 2 units in the last place.
   const relative = squaresError / n / variance / 2 + 8 * u
   const values = new Float64Array(n)
@@ -346,9 +345,15 @@ function normKernel(name: string, means: string, type: NormType): AnyKernel {
           'y',
           residual ? 'sum' : 'y',
         ]
-        const bits = new Int32Array(Float32Array.of(epsilon).buffer)[0] as number
+        const bits = new Int32Array(Float32Array.of(normEpsilon).buffer)[0] as number
         return threadPlans('norm', buffers, s, facts, [s.width, type === 'layer' ? 1 : 0, s.residual, bits])
       },
+      ...(type === 'layer' && {
+        tfjs: ({ rows, width, residual, bits }: NormShape) => {
+          const { inputs, outputs } = normBuffers(type, residual === 1)
+          return libraryPlans('layerNorm', bits, [...inputs, ...outputs], [rows, width, residual])
+        },
+      }),
     },
   })
 }
@@ -452,5 +457,6 @@ export const softmax = kernel<Softmax>({
         launches: [{ source: softmaxSource(s, cut, lanesOf(facts)), buffers: ['x', 'y'], groups: rowGroups(s, cut) }],
       })),
     wasm: (s, facts) => threadPlans('softmax', ['x', 'y'], s, facts, [s.width]),
+    tfjs: ({ rows, width, bits }) => libraryPlans('softmax', bits, ['x', 'y'], [rows, width]),
   },
 })
