@@ -8,7 +8,7 @@ import { type Comparison, compared } from '../kernels/comparison.ts'
 import type { AnyKernel, Sizes } from '../kernels/kernel.ts'
 import { type OpenOptions, openBackend } from '../kernels/open.ts'
 import { reached } from '../kernels/reach.ts'
-import { casesOf, type Extent, measureSuite, type Suite } from '../kernels/suite.ts'
+import { casesOf, type Extent, measureSuite, type Suite, type SuiteOptions } from '../kernels/suite.ts'
 import type { Answer } from './answer.ts'
 import { UsageError } from './errors.ts'
 import { hasLocal, loadMachineArgument } from './source.ts'
@@ -49,8 +49,8 @@ export async function measureAnswer(
   }
   const kernels = await Promise.all((names.length === 0 ? kernelNames : names).map(loadKernel))
   const machine = flags.on === undefined ? undefined : await loadMachineArgument(flags.on)
-  const { measured: own, extent } = await measuredOn(kernels, machine, flags, names.length === 0)
-  const against = flags.against === undefined ? null : await measuredAgainst(flags.against, own, extent, flags)
+  const { measured: own, ...same } = await measuredOn(kernels, machine, flags, names.length === 0)
+  const against = flags.against === undefined ? null : await measuredAgainst(flags.against, own, same, flags)
   const measured = { ...own, against }
   return {
     answer: {
@@ -64,6 +64,9 @@ export async function measureAnswer(
   }
 }
 
+/** What both sides of a comparison have: the profile says how large the cache is that inputs must not stay in. */
+type Same = Pick<SuiteOptions, 'extent' | 'profile'>
+
 const like = (name: BackendName | undefined): Pick<OpenOptions, 'like'> =>
   name === 'webgpu' || name === 'wasm' ? { like: name } : {}
 
@@ -72,7 +75,7 @@ async function measuredOn(
   asMachine: Machine | undefined,
   flags: MeasureFlags,
   all: boolean,
-): Promise<{ measured: Measured; extent: Extent }> {
+): Promise<{ measured: Measured } & Same> {
   const backend = await openBackend(flags.backend, { ...adapterOf(flags), ...like(flags.against) })
   try {
     if (backend.name === flags.against) {
@@ -92,7 +95,7 @@ async function measuredOn(
       ...(flags.seconds !== undefined && { seconds: flags.seconds }),
       ...(process.stderr.isTTY && { progress }),
     })
-    return { measured: described(suite, backend, machine?.name), extent }
+    return { measured: described(suite, backend, machine?.name), extent, ...(seen && { profile: seen }) }
   } finally {
     await backend.close()
   }
@@ -100,18 +103,13 @@ async function measuredOn(
 
 const adapterOf = ({ adapter }: MeasureFlags) => (adapter === undefined ? {} : { adapter })
 
-async function measuredAgainst(
-  name: BackendName,
-  own: Measured,
-  extent: Extent,
-  flags: MeasureFlags,
-): Promise<Comparison> {
+async function measuredAgainst(name: BackendName, own: Measured, same: Same, flags: MeasureFlags): Promise<Comparison> {
   const backend = await openBackend(name, {
     ...(own.backend === 'wasm' ? {} : adapterOf(flags)),
     ...like(own.backend as BackendName),
   })
   try {
-    return await compared(backend, own.rows, { extent, ...(process.stderr.isTTY && { progress }) })
+    return await compared(backend, own.rows, { ...same, ...(process.stderr.isTTY && { progress }) })
   } finally {
     await backend.close()
   }
