@@ -178,7 +178,7 @@ export {
   streamsOf,
 } from './simulate/serving/simulator.ts'
 export { closedSource, listSource, openSource, type Source as ServingSource } from './simulate/serving/source.ts'
-export { controlledWait, erlangWait, pollaczekWait } from './simulate/serving/theory.ts'
+export { controlledWait, erlangWait, leadingWaits, pollaczekWait } from './simulate/serving/theory.ts'
 export { recorded } from './simulate/serving/trace.ts'
 export { type Acceptance, alphaOf, fromAccepted, fromAlpha, tokensPerRound } from './simulate/speculation/acceptance.ts'
 export { type Buffers, bufferSlots, buffers, quantizedOfPrompt } from './simulate/speculation/buffers.ts'

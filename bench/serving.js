@@ -3,6 +3,7 @@ import {
   always,
   controlledWait,
   erlangWait,
+  leadingWaits,
   leastLoadedRouter,
   loadMachine,
   loadModel,
@@ -22,26 +23,30 @@ const one = always(1)
 function queue(load, servers, kind, requests = 2e6) {
   const streams = streamsOf(1, seeded)
   const sizes = { prompt: one, output: one }
+  // Of the customers in the order of their arrivals.
   const arrivals = new Float64Array(requests)
-  let ended = 0
+  const waits = new Float64Array(requests)
+  const services = new Float64Array(requests)
   const o = simulateServing({
     source: openSource(poisson, load * servers, sizes, { requests }, streams),
-    onEnd: (request) => {
-      arrivals[ended++] = request.time
+    onEnd: ({ id, time, started, last }) => {
+      arrivals[id] = time
+      waits[id] = started - time
+      services[id] = last - started
     },
     replicas: Array.from({ length: servers }, () => serviceServing({ kind, seconds: 1 }, 1, streams())),
     router: leastLoadedRouter(),
     shared: true,
   })
-  const services = o.e2e.all.map((t, i) => t - o.wait.all[i])
-  // Of the customers in the order of their ends, which is nearly that of their arrivals.
+  const rate = load * servers
   const gaps = arrivals.map((t, i) => t - (arrivals[i - 1] ?? 0))
   const controls = [
     { values: services, mean: 1 },
-    { values: gaps, mean: 1 / (load * servers) },
+    { values: gaps, mean: 1 / rate },
+    ...(kind === 'exponential' ? [leadingWaits(arrivals, services, { rate, service: 1, servers })] : []),
   ]
   const little = Math.abs(o.inSystem.integral(o.end) / o.sojourns - 1)
-  return { ...controlledWait(o.wait.all, controls), little }
+  return { ...controlledWait(waits, controls), little }
 }
 
 for (const [name, servers, kind] of [

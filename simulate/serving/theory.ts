@@ -25,8 +25,8 @@ export interface Controlled {
 }
 
 const batches = 64
-/** The 99.5 % quantile of Student's t with some 61 degrees of freedom. */
-const quantile = 2.6575
+/** The 99.5 % quantile of Student's t with 60 degrees of freedom: as many batches less their mean and three controls. */
+const quantile = 2.6603
 
 /** Numbers of the same customers whose mean is known. */
 export interface Control {
@@ -35,8 +35,9 @@ export interface Control {
 }
 
 /**
- * The mean wait by batch means, with service and interarrival times as controls: where their means are known, what they
- * were off by in a run explains part of what the waits were off by (Lavenberg and Welch 1981).
+ * The mean wait by batch means, with controls (service and interarrival times, waits behind those just before): where
+ * their means are known, what they were off by in a run explains part of what the waits were off by (Lavenberg and Welch
+ * 1981).
  */
 export function controlledWait(waits: ArrayLike<number>, controls: readonly Control[]): Controlled {
   let left = meansOf(waits, batches)
@@ -51,14 +52,45 @@ export function controlledWait(waits: ArrayLike<number>, controls: readonly Cont
   }
   const middle = mean(left)
   const spread = left.reduce((sum, x) => sum + (x - middle) ** 2, 0) / (batches - 1 - residuals.length)
-  return { mean: middle, half: quantile * Math.sqrt(spread / batches) }
+  // The slopes are estimated too: how far off the controls were adds to what is left.
+  const slopes = residuals.reduce((sum, own) => sum + mean(own) ** 2 / squares(own), 0)
+  return { mean: middle, half: quantile * Math.sqrt(spread * (1 / batches + slopes)) }
+}
+
+function squares(of: readonly number[]): number {
+  const middle = mean(of)
+  return of.reduce((sum, x) => sum + (x - middle) ** 2, 0)
 }
 
 /** What is left of some numbers without their linear part in others, whose expectation is 0. */
 function minus(of: readonly number[], by: readonly number[]): number[] {
   const [a, b] = [mean(of), mean(by)]
   const covariance = of.reduce((sum, x, i) => sum + (x - a) * ((by[i] as number) - b), 0)
-  const variance = by.reduce((sum, x) => sum + (x - b) ** 2, 0)
-  const slope = covariance / variance
+  const slope = covariance / squares(by)
   return of.map((x, i) => x - slope * (by[i] as number))
+}
+
+/**
+ * A control for queues of exponential services on one line: the wait that each customer would have if only the `servers`
+ * who came before it were there, which is what most waits are at light loads. Of customers in the order of arrival; its
+ * mean is known: a service outlasts the gaps since with exp(-gaps / service), and the least of k is 1/k of one.
+ */
+export function leadingWaits(
+  arrivals: ArrayLike<number>,
+  services: ArrayLike<number>,
+  law: { readonly rate: number; readonly service: number; readonly servers: number },
+): Control {
+  const { rate, service, servers } = law
+  const values = Float64Array.from(services, (_, i) => {
+    if (i < servers) return 0
+    let least = Number.POSITIVE_INFINITY
+    for (let k = 1; k <= servers; k++) {
+      const left = (services[i - k] as number) - ((arrivals[i] as number) - (arrivals[i - k] as number))
+      least = Math.min(least, left)
+    }
+    return Math.max(0, least)
+  })
+  let busy = 1
+  for (let m = 1; m <= servers; m++) busy *= (rate * service) / (rate * service + m)
+  return { values, mean: (busy * service) / servers }
 }
