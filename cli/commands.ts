@@ -25,6 +25,10 @@ export const commands: Readonly<Record<string, Row>> = {
     summary: 'what chance decides: speculation, search, serving',
     load: () => import('./commands/simulate.ts'),
   },
+  'train-router': {
+    summary: 'a router that learns which model serves which request',
+    load: () => import('./commands/train-router.ts'),
+  },
   calibrate: {
     summary: "this machine's ceilings, kept as `local`",
     load: () => import('./commands/calibrate.ts'),

@@ -214,7 +214,7 @@ async function worthOf({ flags, fleet, trace }: Setup): Promise<WorthOf> {
   return { tasks, quality }
 }
 
-async function readQuality(path: string): Promise<Quality> {
+export async function readQuality(path: string): Promise<Quality> {
   const { parseJson } = await import('../json.ts')
   const { readLines } = await import('../source.ts')
   const json = parseJson(readLines(path), path)

@@ -69,7 +69,7 @@ export const usualHyper: Hyper = {
   hidden: [64, 64],
   rate: 1e-3,
   gamma: 0.9,
-  penalty: 4,
+  penalty: 6,
   batch: 64,
   sync: 500,
   replay: 50_000,

@@ -6,10 +6,20 @@ import type { Law } from '../law.ts'
 import type { Lengths } from '../lengths.ts'
 import type { Request } from '../request.ts'
 import { type Fleet, leastLoaded, type Router, type Seen } from '../router.ts'
-import { type Serving, simulate, streamsOf, timeliness } from '../simulator.ts'
+import { type Outcome, type Serving, simulate, streamsOf, timeliness } from '../simulator.ts'
 import { openSource, type Tasks } from '../source.ts'
 import { type Hyper, Learner, type LearnerState, type TensorFlow } from './learner.ts'
-import { bestModel, buffersOf, encode, forward, inputs, type Layer, type Policy, type Scales } from './policy.ts'
+import {
+  bestModel,
+  buffersOf,
+  encode,
+  forward,
+  inputs,
+  type Layer,
+  type Policy,
+  policyRouter,
+  type Scales,
+} from './policy.ts'
 import { Replay } from './replay.ts'
 
 /** What is served, and what answers are worth. */
@@ -33,9 +43,12 @@ export interface Traffic {
   readonly arrivals: Law
   readonly least: number
   readonly most: number
-  /** Requests of an episode. */
-  readonly requests: number
+  /** Seconds of an episode, of `fewest` requests at least and `mostRequests` at most. */
+  readonly seconds: number
 }
+
+const fewest = 2000
+const mostRequests = 20_000
 
 export interface TrainingOptions {
   readonly tf: TensorFlow
@@ -62,13 +75,17 @@ export interface Episode {
   readonly epsilon: number
   readonly availability: number
   readonly performance: number
-  readonly loss: number
+  /** Mean absolute error of the values in training. */
+  readonly error: number
+  /** Mean reward of the network on traffic kept for this; absent in the first part, where chance still chooses. */
+  readonly validation?: number
 }
 
 /** What a checkpoint holds beside the scenario's names. */
 export interface TrainingState {
   readonly episode: number
   readonly learner: LearnerState
+  readonly best: Validated | undefined
   readonly replay: {
     readonly size: number
     readonly at: number
@@ -82,6 +99,19 @@ export interface TrainingState {
 /** Least share of the learning rate. */
 const slowest = 0.05
 
+/** The network that did best on the traffic kept for validation. */
+export interface Validated {
+  readonly reward: number
+  readonly layers: readonly { readonly weights: readonly number[]; readonly bias: readonly number[] }[]
+}
+
+/** Rates of validation, evenly over the orders of magnitude, and seconds of each. */
+const validationRates = 8
+const validationSeconds = 8
+/** Part of the episodes without validation, and episodes between two. */
+const unvalidated = 0.5
+const validationEvery = 4
+
 interface Choice {
   readonly state: Float32Array
   readonly action: number
@@ -93,6 +123,7 @@ export class Training {
   private readonly learner: Learner
   private readonly replay: Replay
   private readonly exploration: Exploration
+  private best: Validated | undefined
   episode = 0
 
   constructor(options: TrainingOptions, exploration: Exploration = usualExploration) {
@@ -123,51 +154,69 @@ export class Training {
     // Evenly over the orders of magnitude, and by turns, so that few episodes see all loads.
     const share = (episode * 0.6180339887498949 + random() * 0.1) % 1
     const rate = traffic.least * (traffic.most / traffic.least) ** share
-    const { prompt, output } = scenario
-    const tasks = scenario.drawTasks(streams())
-    const source = openSource(
-      traffic.arrivals,
-      rate,
-      { prompt, output, tasks },
-      { requests: traffic.requests },
-      streams,
-    )
-    const apprentice = new Apprentice(this.learner, this.replay, this.o, epsilon, streams())
-    const outcome = simulate({
-      source,
-      replicas: scenario.replicas(streams),
-      router: apprentice,
-      deadlines: { e2e: scenario.deadline },
-      worth: { quality: scenario.quality, soft: scenario.soft },
-      mostInSystem: Number.POSITIVE_INFINITY,
-    })
+    const requests = Math.round(Math.min(mostRequests, Math.max(fewest, rate * traffic.seconds)))
+    const apprentice = new Apprentice(this.learner, this.replay, this.o, epsilon, requests, streams())
+    const outcome = served(scenario, apprentice, traffic.arrivals, rate, requests, streams)
     this.episode++
+    const validation = this.validate()
     return {
       episode,
       rate,
       epsilon,
       availability: outcome.counted > 0 ? outcome.inTime / outcome.counted : 0,
       performance: outcome.bestReward > 0 ? outcome.reward / outcome.bestReward : 0,
-      loss: apprentice.loss,
+      error: apprentice.error,
+      ...(validation !== undefined && { validation }),
     }
   }
 
+  /** Keeps the network where it does better than all before on the same traffic. */
+  private validate(): number | undefined {
+    const { episodes, seed, scenario, traffic } = this.o
+    const due = this.episode >= unvalidated * episodes && (this.episode % validationEvery === 0 || this.done)
+    if (!due) return undefined
+    const { penalty } = this.o.hyper
+    const layers = this.learner.layers()
+    let sum = 0
+    for (let i = 0; i < validationRates; i++) {
+      const rate = traffic.least * (traffic.most / traffic.least) ** (i / (validationRates - 1))
+      const streams = streamsOf((seed + 1) * 65536 + 32768 + i, seeded)
+      const requests = Math.max(fewest, Math.round(rate * validationSeconds))
+      const router = policyRouter({ ...scenario, layers })
+      const o = served(scenario, router, { name: 'poisson', values: {} }, rate, requests, streams)
+      sum += o.reward / o.bestReward - penalty * (1 - o.inTime / Math.max(1, o.counted))
+    }
+    const reward = sum / validationRates
+    if (this.best === undefined || reward > this.best.reward) {
+      const plain = layers.map((l) => ({ weights: Array.from(l.weights), bias: Array.from(l.bias) }))
+      this.best = { reward, layers: plain }
+    }
+    return reward
+  }
+
+  /** The best network so far, else the newest. */
   policy(): Policy {
     const { tasks, models, scales } = this.o.scenario
-    return { tasks, models, scales, layers: this.learner.layers() }
+    const layers =
+      this.best?.layers.map(({ weights, bias }) => ({
+        weights: Float64Array.from(weights),
+        bias: Float64Array.from(bias),
+      })) ?? this.learner.layers()
+    return { tasks, models, scales, layers }
   }
 
   async state(): Promise<TrainingState> {
     const { size, at, states, next, actions, rewards } = this.replay
     return {
       episode: this.episode,
+      best: this.best,
       learner: await this.learner.state(),
       replay: { size, at, states, next, actions, rewards },
     }
   }
 
   /** Goes on from a checkpoint. Throws RangeError where it is of another shape. */
-  async restore({ episode, learner, replay }: TrainingState): Promise<void> {
+  async restore({ episode, learner, replay, best }: TrainingState): Promise<void> {
     const { states, next, actions, rewards } = this.replay
     if (replay.states.length !== states.length || replay.actions.length !== actions.length) {
       throw new RangeError(`expected a replay of ${states.length} numbers, got ${replay.states.length}`)
@@ -180,11 +229,32 @@ export class Training {
     this.replay.size = replay.size
     this.replay.at = replay.at
     this.episode = episode
+    this.best = best
   }
 
   dispose(): void {
     this.learner.dispose()
   }
+}
+
+function served(
+  scenario: Scenario,
+  router: Router,
+  law: Law,
+  rate: number,
+  requests: number,
+  streams: () => Random,
+): Outcome {
+  const { prompt, output } = scenario
+  const tasks = scenario.drawTasks(streams())
+  return simulate({
+    source: openSource(law, rate, { prompt, output, tasks }, { requests }, streams),
+    replicas: scenario.replicas(streams),
+    router,
+    deadlines: { e2e: scenario.deadline },
+    worth: { quality: scenario.quality, soft: scenario.soft },
+    mostInSystem: Number.POSITIVE_INFINITY,
+  })
 }
 
 /** Requests between two looks at the learner's newest weights. */
@@ -197,6 +267,7 @@ class Apprentice implements Router {
   private readonly learner: Learner
   private readonly replay: Replay
   private readonly epsilon: number
+  private readonly requests: number
   private readonly random: Random
   private layers: readonly Layer[]
   private buffers: readonly Float64Array[]
@@ -204,11 +275,19 @@ class Apprentice implements Router {
   private before: Choice | undefined
   private decisions = 0
   private trained = 0
-  private losses = 0
+  private errors = 0
   /** Best accuracy of each task: rewards are shares of it. */
   private readonly best: readonly number[]
 
-  constructor(learner: Learner, replay: Replay, options: TrainingOptions, epsilon: number, random: Random) {
+  constructor(
+    learner: Learner,
+    replay: Replay,
+    options: TrainingOptions,
+    epsilon: number,
+    requests: number,
+    random: Random,
+  ) {
+    this.requests = requests
     this.o = options
     this.learner = learner
     this.replay = replay
@@ -221,8 +300,8 @@ class Apprentice implements Router {
     this.best = tasks.map((_, t) => Math.max(...quality.map((of) => of[t] ?? 0)))
   }
 
-  get loss(): number {
-    return this.trained === 0 ? 0 : this.losses / this.trained
+  get error(): number {
+    return this.trained === 0 ? 0 : this.errors / this.trained
   }
 
   route(request: Seen, fleet: Fleet): number {
@@ -261,11 +340,11 @@ class Apprentice implements Router {
 
   /** Training steps spread evenly over the episode. */
   private study(): void {
-    const { hyper, stepsPerEpisode, traffic } = this.o
+    const { hyper, stepsPerEpisode } = this.o
     this.decisions++
-    const due = Math.floor((this.decisions * stepsPerEpisode) / traffic.requests)
+    const due = Math.floor((this.decisions * stepsPerEpisode) / this.requests)
     while (this.trained < due && this.replay.size >= 4 * hyper.batch) {
-      this.losses += this.learner.train(this.replay.sample(hyper.batch, this.random))
+      this.errors += this.learner.train(this.replay.sample(hyper.batch, this.random))
       this.trained++
     }
     if (this.decisions % refresh !== 0) return
