@@ -8,6 +8,7 @@ import { type OpenBackend, openBackend } from '../kernels/open.ts'
 import type { Answer } from './answer.ts'
 import { deviceMachine, lastCacheBytes } from './device-machine.ts'
 import { localPath } from './local.ts'
+import { disturbance, spent } from './others.ts'
 import { writeWhole } from './output.ts'
 import { progress } from './progress.ts'
 import { type Column, table } from './table.ts'
@@ -41,6 +42,7 @@ export async function calibrateDevice(backend: Backend): Promise<{ machine: Mach
 /** Calibrates this machine and writes it to `to`, or keeps it as `local`. Throws DeviceError, MeasureError, FileError. */
 export async function ceilingsAnswer(flags: DeviceFlags, to: string | undefined): Promise<Answer> {
   const begin = performance.now()
+  const before = spent()
   const backend = await openDevice(flags)
   try {
     const { machine, calibrated } = await calibrateDevice(backend)
@@ -50,8 +52,9 @@ export async function ceilingsAnswer(flags: DeviceFlags, to: string | undefined)
     const rows = table(columns, probes)
     const { facts } = backend
     const warnings = facts.software ? [`${facts.device} is emulated in software: its times mean nothing`] : []
+    warnings.push(...disturbance(before, spent()))
     if (probes.filter((p) => spreadOf(p) > disturbed).length > probes.length / 4) {
-      warnings.push('many probes varied by more than 20 %: other work was running; calibrate again when it is not')
+      warnings.push('many probes varied by more than 20 %: calibrate again when nothing else runs')
     }
     return {
       json: {

@@ -34,6 +34,7 @@ ul { padding-left: 1.2rem; margin: 0.4rem 0; overflow-wrap: anywhere; }
   body { padding: 0.75rem; }
   th, td { padding: 0.3rem 0.35rem; }
   th { white-space: normal; }
+  .wide { font-size: 0.85rem; }
   .spare { display: none; }
   td.regime { font-size: 0; }
   .regime::before { width: 11px; height: 11px; }

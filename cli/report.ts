@@ -9,6 +9,7 @@ import type { Answer } from './answer.ts'
 import { calibrateDevice, type DeviceFlags, keep, openDevice } from './ceilings.ts'
 import { FileError } from './errors.ts'
 import { described } from './measure.ts'
+import { disturbance, spent } from './others.ts'
 import { progress } from './progress.ts'
 
 export interface ReportFlags extends DeviceFlags {
@@ -44,6 +45,7 @@ export async function reportAnswer(flags: ReportFlags): Promise<Answer> {
 
 /** Calibrates this machine as `local`, then measures the short suite. */
 async function measuredHere(flags: DeviceFlags): Promise<MeasuredRun> {
+  const before = spent()
   const backend = await openDevice(flags)
   const line = progress()
   try {
@@ -59,7 +61,9 @@ async function measuredHere(flags: DeviceFlags): Promise<MeasuredRun> {
       progress: (done, all, at) => line.step(`measuring ${done + 1}/${all}: ${at}`),
     })
     const { bandwidth, fp32 } = calibrated.roofs
-    return { ...described(suite, backend, machine.name), roofs: { bytes_per_s: bandwidth, flops_per_s: fp32 } }
+    const run = described(suite, backend, machine.name)
+    const warnings = [...run.warnings, ...disturbance(before, spent())]
+    return { ...run, warnings, roofs: { bytes_per_s: bandwidth, flops_per_s: fp32 } }
   } finally {
     line.end()
     await backend.close()

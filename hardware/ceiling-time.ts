@@ -1,6 +1,7 @@
 // What a kernel takes on a machine whose own ceilings were measured: bytes, arithmetic and codes each at the rate that
 // probes of this very machine reached, and a launch. Not a model of libraries' tiles (gemm-time) or of other machines.
 import type { Operator, Stream } from '../model/operator.ts'
+import { type Interval, type Intervals, type Regime, regimes } from './interval.ts'
 
 /** Rates of one machine through one backend, each the median of a probe. SI units. */
 export interface Ceilings {
@@ -58,6 +59,20 @@ const fewRows = 16
  * on the others (docs/kernels.md).
  */
 const overlap = 1.5
+
+/**
+ * Measured over expected where nine in ten rows of the processor's suite lay, none of which a ceiling was fitted on (one
+ * run on one machine: docs/kernels.md). No whole pass was measured: it has the same.
+ */
+const ninety: Interval = [0.77, 1.32]
+
+/** 90 % intervals on a machine with ceilings, in place of those of GPUs and their libraries. */
+export const ceilingIntervals: Intervals = {
+  operators: Object.fromEntries(regimes.map((r) => [r, ninety])) as unknown as Readonly<Record<Regime, Interval>>,
+  pass: ninety,
+  serving: ninety,
+  untuned: ninety,
+}
 
 /** Seconds of one instance; `warm` where its operands are in a cache. */
 export function ceilingTime(o: Operator, c: Ceilings, warm: boolean): CeilingTime {

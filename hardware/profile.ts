@@ -1,7 +1,7 @@
 // A machine with the constants that real kernels on it obey. Where nothing was measured on it the constants are the
 // global set, fitted on public measurements of other machines; `none` leaves only the roofline.
 import type { AttentionConstants } from './attention-time.ts'
-import type { Ceilings } from './ceiling-time.ts'
+import { type Ceilings, ceilingIntervals } from './ceiling-time.ts'
 import { type CodecConstants, publishedKernels } from './codec-time.ts'
 import type { CollectiveConstants } from './collective-time.ts'
 import globalSet from './constants.json' with { type: 'json' }
@@ -85,7 +85,7 @@ function measuredProfile(machine: Machine, basis: Basis): Profile {
   let profile = measured.get(machine)
   if (!profile) {
     const { gemm = globalConstants.gemm, ceilings } = calibrated
-    const constants = { ...globalConstants, gemm, ...(ceilings && { ceilings }) }
+    const constants = { ...globalConstants, gemm, ...(ceilings && { ceilings, interval: ceilingIntervals }) }
     profile = { machine, constants, calibration: 'measured' }
     measured.set(machine, profile)
   }

@@ -156,6 +156,7 @@ describe('a machine with ceilings', () => {
     const answer = predict({ architecture, machine: local })
     const sum = answer.operators.reduce((s, row) => s + row.expected_s, 0)
     expect(answer.expected_s).toBeCloseTo(sum + ceilings.pass, 9)
+    expect(answer.interval_s?.[1]).toBeCloseTo(1.32 * answer.expected_s, 9)
     expect(predict({ architecture, machine: local, calibration: 'global' }).calibration).toBe('global')
   })
 
