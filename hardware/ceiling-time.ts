@@ -61,8 +61,8 @@ const fewRows = 16
 const overlap = 1.5
 
 /**
- * Measured over expected where nine in ten rows of the processor's suite lay, none of which a ceiling was fitted on (one
- * run on one machine: docs/kernels.md). No whole pass was measured: it has the same.
+ * Measured over expected where at least nine in ten rows of the processor's suite lay, none of which a ceiling was fitted
+ * on (one run on one machine: docs/kernels.md). No whole pass was measured: it has the same.
  */
 const ninety: Interval = [0.77, 1.32]
 
