@@ -48,6 +48,10 @@ const table = {
     title: 'QuantSpec (arXiv 2502.10424), with the sparse drafts of MagicDec (arXiv 2408.11049)',
     load: async () => (await import('./papers/quantspec.ts')).load(),
   },
+  'best-effort-serving': {
+    title: 'Learned Best-Effort LLM Serving (arXiv 2401.07886)',
+    load: async () => (await import('./papers/best-effort.ts')).load(),
+  },
 } as const satisfies Record<string, PaperEntry>
 
 export type PaperName = keyof typeof table
