@@ -109,16 +109,18 @@ export function attendCache(a: Attention, c: Context): void {
   const row = attentionRow(a, deployment)
   const selections = layerSelections(a.causal, a.reach, deployment)
   const { wide } = deployment.store
-  const sizes = { heads, kvHeads, headDim: a.headDim, valueDim, width: streamBytes(c) }
+  const { headDim } = a
   const chooses = a.causal && selections.some((s) => s.choose)
   const seen = c.groups.map((group): Seen => {
     if (a.source) return { group, regions: sourceRegions(group) }
     const regions = regionsOf(group, a.causal, selections, a.causal ? wide : undefined)
-    return chooses ? { group, regions, kernels: choices({ ...sizes, group }, selections, wide) } : { group, regions }
+    if (!chooses) return { group, regions }
+    const ask = { heads, kvHeads, headDim, valueDim, width: streamBytes(c), group }
+    return { group, regions, kernels: choices(ask, selections, wide) }
   })
-  const elements = { key: kvHeads * a.headDim, value: kvHeads * valueDim, shared: 0 }
+  const elements = { key: kvHeads * headDim, value: kvHeads * valueDim, shared: 0 }
   const turned = a.source || !deployment.store.unrotated ? 0 : kvHeads * a.rotary
-  attend(c, a.name, { ...sizes, causal: a.causal, row, elements, seen, turned })
+  attend(c, a.name, { heads, kvHeads, headDim, valueDim, causal: a.causal, row, elements, seen, turned })
 }
 
 /** Queries, keys and values of the new tokens, normed and rotated, and their rows written to the cache. */
