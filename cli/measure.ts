@@ -118,7 +118,7 @@ async function measuredAgainst(name: BackendName, own: Measured, same: Same, fla
 /** The machine as calibrated, else the shipped one of the device's name; undefined where it is neither. */
 async function machineAtHand({ facts }: Backend) {
   if (facts.software) return undefined
-  if (hasLocal()) return loadMachineArgument('local')
+  if (await hasLocal()) return loadMachineArgument('local')
   return machineName(facts.device) === undefined ? undefined : loadMachine(facts.device)
 }
 

@@ -9,7 +9,6 @@ import { loadModel, modelName, modelNames } from '../model/catalog.ts'
 import { loadConfig } from '../model/import/read.ts'
 import type { MeasuredRound } from '../simulate/speculation/rate.ts'
 import { FileError, fileReason, UsageError } from './errors.ts'
-import { localPath } from './local.ts'
 
 /** A config of a model or a machine is some kilobytes; what is larger is something else (a checkpoint). */
 const largest = 16 * 2 ** 20
@@ -42,12 +41,14 @@ export async function loadMachineArgument(text: string): Promise<Machine> {
 }
 
 /** Whether `memwall calibrate` left a machine. */
-export function hasLocal(): boolean {
+export async function hasLocal(): Promise<boolean> {
+  const { localPath } = await import('./local.ts')
   return statOf(localPath()) !== undefined
 }
 
 /** The machine that `memwall calibrate` left. */
 async function localMachine(): Promise<Machine> {
+  const { localPath } = await import('./local.ts')
   const path = localPath()
   if (statOf(path) === undefined) {
     throw new UsageError(
