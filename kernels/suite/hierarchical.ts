@@ -28,9 +28,10 @@ import {
 import { attentionModule, decodeSizes, fillQ } from './attention-decode.ts'
 import { attended, attentionTolerance, rowsChecked } from './attention-reference.ts'
 import { someOf } from './gemv.ts'
+import { threadPlans } from './hierarchical-threads.ts'
 import { mergeLaunch, type Parts, partRow, partsTensor, splitsOf } from './split-attention.ts'
 
-interface Hierarchical extends Record<string, number> {
+export interface Hierarchical extends Record<string, number> {
   batch: number
   heads: number
   'kv-heads': number
@@ -385,7 +386,7 @@ function hierarchical(name: string, means: string, planes: 1 | 2, large: readonl
         expectations: (random) => expectations(s, planes, random),
       }
     },
-    plans: { webgpu: (s, facts) => plans(s, planes, facts) },
+    plans: { webgpu: (s, facts) => plans(s, planes, facts), wasm: (s, facts) => threadPlans(s, planes, facts) },
   })
 }
 

@@ -71,6 +71,18 @@ const shapes: Readonly<Record<string, readonly Sizes[]>> = {
   ],
   'time-reduction': [{ batch: 2, tokens: 77, channels: 20 }],
   'convolution-pointwise': [{ batch: 2, tokens: 13, input: 20, output: 36 }],
+  'attention-int4': [
+    { heads: 2, 'kv-heads': 2, 'head-dim': 128, tokens: 301 },
+    { heads: 4, 'kv-heads': 2, 'head-dim': 80, tokens: 131, batch: 2 },
+    { heads: 3, 'kv-heads': 1, 'head-dim': 24, tokens: 33, query: 3 },
+    { heads: 1, 'kv-heads': 1, 'head-dim': 8, tokens: 1 },
+  ],
+  'attention-int8': [
+    { heads: 2, 'kv-heads': 2, 'head-dim': 128, tokens: 301 },
+    { heads: 4, 'kv-heads': 2, 'head-dim': 80, tokens: 261, batch: 2, query: 5 },
+    { heads: 1, 'kv-heads': 1, 'head-dim': 40, tokens: 128 },
+    { heads: 1, 'kv-heads': 1, 'head-dim': 8, tokens: 1 },
+  ],
   'attention-nuq4': [
     { heads: 2, 'kv-heads': 2, 'head-dim': 128, tokens: 301 },
     { heads: 4, 'kv-heads': 2, 'head-dim': 80, tokens: 97, batch: 2 },

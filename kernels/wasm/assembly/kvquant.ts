@@ -3,7 +3,7 @@
 // channels' scales and zero points are made once for the run; what is left of the angle depends on the place in the run.
 import { rescale, topOf, weightsOf } from './attention'
 import { plane0, plane1, plane2, plane3, weave8, weave8Last, weave16, weave16Last } from './codes'
-import { exp2x1, halfValue, total } from './lanes'
+import { exp2x1, half, halfValue, total } from './lanes'
 import { at, least, word } from './words'
 
 const run: i32 = 32
@@ -35,11 +35,6 @@ export function turnTable(args: usize, piece: i32): void {
     store<f32>(out + ((<usize>p) << 2), inside ? load<f32>(turns + ((<usize>p) << 3)) : 0)
     store<f32>(out + ((<usize>(wide + p)) << 2), inside ? load<f32>(turns + ((<usize>p) << 3), 4) : 0)
   }
-}
-
-/** Element `i` of a row of halves. */
-function half(from: usize, i: i32): f32 {
-  return halfValue(load<u16>(from + ((<usize>i) << 1)))
 }
 
 /** What a run's codes are multiplied with: six rows of `wide`, by pair. */

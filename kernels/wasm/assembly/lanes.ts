@@ -55,6 +55,11 @@ export function halfValue(bits: u32): f32 {
   return bits & 0x8000 ? -size : size
 }
 
+/** Element `i` of a row of halves. */
+export function half(from: usize, i: i32): f32 {
+  return halfValue(load<u16>(from + ((<usize>i) << 1)))
+}
+
 /** The bits of the half nearest to a value, ties to even. */
 export function halfBits(value: f32): u32 {
   const bits = reinterpret<u32>(value)
