@@ -10,16 +10,22 @@ import { core } from './shape.ts'
 export function latentAttention(f: Fields): LatentAttention {
   const queryRank = f.optional('q_lora_rank')
   const indexer = readIndexer(f)
+  const heads = f.count(core.heads)
+  const nopeDim = f.count('qk_nope_head_dim')
+  const ropeDim = f.count('qk_rope_head_dim')
+  const valueDim = f.count('v_head_dim')
+  f.size('qk_rope_head_dim', heads * (nopeDim + ropeDim))
+  f.size('v_head_dim', heads * (nopeDim + valueDim))
   return {
     kind: 'latent-attention',
     name: 'attention',
     width: f.count(core.width),
-    heads: f.count(core.heads),
+    heads,
     ...(queryRank === undefined ? {} : { queryRank }),
     kvRank: f.count('kv_lora_rank'),
-    nopeDim: f.count('qk_nope_head_dim'),
-    ropeDim: f.count('qk_rope_head_dim'),
-    valueDim: f.count('v_head_dim'),
+    nopeDim,
+    ropeDim,
+    valueDim,
     bias: f.flag('attention_bias', false),
     ...(indexer === undefined ? {} : { indexer }),
   }
@@ -29,9 +35,12 @@ function readIndexer(f: Fields): LatentAttention['indexer'] {
   if (!f.has('index_topk')) return undefined
   if ((f.strings('indexer_types') ?? []).includes('shared') || (f.optional('index_topk_freq') ?? 1) > 1)
     f.note('indexer = in every layer (layers that share the choice of an earlier one are counted with their own)')
+  const heads = f.count('index_n_heads')
+  const headDim = f.count('index_head_dim')
+  f.size('index_head_dim', heads * headDim)
   return {
-    heads: f.count('index_n_heads'),
-    headDim: f.count('index_head_dim'),
+    heads,
+    headDim,
     topk: f.count('index_topk', limits.tokens),
   }
 }

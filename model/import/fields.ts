@@ -12,7 +12,7 @@ export type Json = Readonly<Record<string, unknown>>
 export type Defaults = Readonly<Record<string, number | boolean | string>>
 
 /** The largest values that are taken for sane; each one bounds a kind of field. */
-export const limits = { width: 1e7, vocabulary: 1e8, layers: 1e4, tokens: 1e10 } as const
+export const limits = { width: 1e7, vocabulary: 1e8, layers: 1e4, tokens: 1e10, multiplier: 1e4 } as const
 
 interface Log {
   readonly used: Set<string>
@@ -189,7 +189,13 @@ export class Fields {
   /** A positive integer, assumed where absent. */
   countOr(keys: string | readonly string[], fallback: number, reason: string, high: number = limits.width): number {
     const key = typeof keys === 'string' ? keys : this.spelled(keys)
-    return this.optional(key, high) ?? this.assume(key, fallback, reason)
+    return this.optional(key, high) ?? this.assume(key, this.size(key, fallback, high), reason)
+  }
+
+  /** A size that the field makes with others: each may be sane where their product is not. */
+  size(key: string, made: number, high: number = limits.width): number {
+    if (made <= high) return made
+    throw this.error(`${this.#prefix}${key}: expected to make a size of at most ${high}, got ${made}`)
   }
 
   /** A boolean, assumed where absent. */
@@ -203,12 +209,13 @@ export class Fields {
     return value
   }
 
-  /** A positive finite number; undefined where absent. */
-  positive(key: string): number | undefined {
+  /** A positive number that multiplies a size; undefined where absent. */
+  multiplier(key: string): number | undefined {
     const value = this.#value(key)
     if (value === undefined) return undefined
     if (typeof value !== 'number' || !Number.isFinite(value) || value <= 0)
       throw this.wrong(key, 'a positive number', value)
+    if (value > limits.multiplier) throw this.wrong(key, `at most ${limits.multiplier}`, value)
     return value
   }
 

@@ -102,11 +102,12 @@ function perLayerInput(f: Fields, width: number, layers: number): PerLayerInput 
   const narrow = f.whole('hidden_size_per_layer_input')
   if (!narrow) return undefined
   const rows = f.countOr('vocab_size_per_layer_input', 262144, 'default of the family', limits.vocabulary)
+  const all = f.size('hidden_size_per_layer_input', layers * narrow)
   return {
     width: narrow,
-    table: { name: 'per-layer-inputs', rows, width: layers * narrow, lookups: 1 },
+    table: { name: 'per-layer-inputs', rows, width: all, lookups: 1 },
     input: [
-      linear('per-layer-model-projection', 'ffn', width, layers * narrow),
+      linear('per-layer-model-projection', 'ffn', width, all),
       norm('per-layer-projection-norm', narrow, rms, false),
     ],
   }
@@ -148,6 +149,7 @@ export function gemma3n(f: Fields): Draft {
   const own = ownLayers(f, layers, 15)
   const narrow = perLayerInput(f, h.width, layers)
   const streams = f.count('altup_num_inputs')
+  f.size('altup_num_inputs', streams * Math.max(streams, h.width))
   const { before, after } = altUp(f, h.width, streams)
   const hidden = perLayer(f, 'intermediate_size', layers)
   const act = gelu(f)
@@ -188,6 +190,7 @@ function gemma4Attention(f: Fields, h: HeadWidths): (reach: Reach, borrowed: boo
   const causal = f.text('use_bidirectional_attention') !== 'all'
   const keyIsValue = f.flag('attention_k_eq_v', false)
   const globalDim = f.countOr('global_head_dim', 512, 'default of the family')
+  f.size('global_head_dim', h.heads * globalDim)
   const globalKv = (keyIsValue ? f.optional('num_global_key_value_heads') : undefined) ?? h.kvHeads
   f.quotient('num_attention_heads', h.heads, 'num_global_key_value_heads', globalKv)
   const local = { bias, causal, rotary: rotaryWidth(f, h.headDim) }
@@ -223,7 +226,7 @@ function parallelExperts(f: Fields, width: number, mlp: Module): Module[] {
 }
 
 function gemma4Mlp(f: Fields, width: number, wide: boolean): Module[] {
-  const hidden = f.count('intermediate_size') * (wide ? 2 : 1)
+  const hidden = f.size('intermediate_size', f.count('intermediate_size') * (wide ? 2 : 1))
   const mlp = feedForward(width, hidden, { activation: gelu(f) })
   if (f.flag('enable_moe_block', false)) return parallelExperts(f, width, mlp)
   return [norm('pre-feedforward-norm', width, rms), mlp, norm('post-feedforward-norm', width, rms, false)]

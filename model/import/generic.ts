@@ -82,7 +82,7 @@ function sharedExpert(f: Fields): MixtureOfExperts['shared'] {
   }
   const key = ['n_shared_experts', 'num_shared_experts', 'moe_num_shared_experts'].find((k) => f.has(k))
   const count = key === undefined ? undefined : f.whole(key)
-  return count ? { hidden: count * f.count(expertWidths), gate: false } : undefined
+  return count ? { hidden: f.size(key as string, count * f.count(expertWidths)), gate: false } : undefined
 }
 
 const expertWidths = ['moe_intermediate_size', 'expert_ffn_hidden_size', 'intermediate_size', 'ffn_hidden_size']

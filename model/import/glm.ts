@@ -41,6 +41,7 @@ export function chatglm(f: Fields): Draft {
   const kvHeads = grouped ? f.count('multi_query_group_num') : heads
   f.quotient('num_attention_heads', heads, 'multi_query_group_num', kvHeads)
   const headDim = f.optional('kv_channels') ?? f.quotient('hidden_size', width, 'num_attention_heads', heads)
+  f.size('kv_channels', heads * headDim)
   const bias = biases(f.flag('add_qkv_bias', false), f.flag('add_bias_linear', false))
   return standardDecoder(f, {
     heads: { width, heads, kvHeads, headDim },

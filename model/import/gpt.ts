@@ -113,7 +113,7 @@ export function gptj(f: Fields): Draft {
 
 export function gptNeox(f: Fields): Draft {
   const heads = plainHeads(f)
-  const share = f.positive('rotary_pct')
+  const share = f.multiplier('rotary_pct')
   if (share !== undefined && share > 1) throw f.wrong('rotary_pct', 'at most 1', share)
   const rotary = share === undefined ? rotaryWidth(f, heads.headDim, 0.25) : Math.floor(heads.headDim * share)
   const bias = biases(f.flag('attention_bias', true))
@@ -163,7 +163,7 @@ export function bloom(f: Fields): Draft {
     heads,
     style: layerNorm,
     attention: () => unrotated,
-    mlp: plainMlp(f, heads.width, 4 * heads.width, { usual: 'gelu' }),
+    mlp: plainMlp(f, heads.width, f.size(f.spelled(core.width), 4 * heads.width), { usual: 'gelu' }),
     input: [norm('embedding-norm', heads.width, layerNorm, false)],
     tied: true,
     positions: positions(f, ['seq_length']),
@@ -212,7 +212,7 @@ export function mpt(f: Fields): Draft {
     heads,
     style,
     attention: () => ({ rotary: 0 }),
-    mlp: plainMlp(f, heads.width, ratio * heads.width, { usual: 'gelu' }, false),
+    mlp: plainMlp(f, heads.width, f.size('expansion_ratio', ratio * heads.width), { usual: 'gelu' }, false),
     tied: true,
     positions: positions(f, ['max_seq_len']),
   })

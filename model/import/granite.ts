@@ -37,7 +37,8 @@ const hybridNames: MambaNames = {
 
 /** The mixer's head width may be `auto`: its share of the widened stream. */
 function hybridMamba(f: Fields, width: number): Mamba2 {
-  const inner = f.optional('mamba_d_ssm') ?? Math.floor((f.positive('mamba_expand') ?? 2) * width)
+  const inner =
+    f.optional('mamba_d_ssm') ?? f.size('mamba_expand', Math.floor((f.multiplier('mamba_expand') ?? 2) * width))
   const heads = f.count('mamba_n_heads')
   const share = f.quotient('mamba_expand times hidden_size', inner, 'mamba_n_heads', heads)
   const stated = f.raw('mamba_d_head')

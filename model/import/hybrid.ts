@@ -46,14 +46,18 @@ function deltaNet(f: Fields, width: number): DeltaNet {
   const keyHeads = f.count('linear_num_key_heads')
   const valueHeads = f.count('linear_num_value_heads')
   f.quotient('linear_num_value_heads', valueHeads, 'linear_num_key_heads', keyHeads)
+  const keyDim = f.count('linear_key_head_dim')
+  const valueDim = f.count('linear_value_head_dim')
+  f.size('linear_key_head_dim', keyHeads * keyDim)
+  f.size('linear_value_head_dim', valueHeads * valueDim)
   return {
     kind: 'delta-net',
     name: 'delta-net',
     width,
     keyHeads,
     valueHeads,
-    keyDim: f.count('linear_key_head_dim'),
-    valueDim: f.count('linear_value_head_dim'),
+    keyDim,
+    valueDim,
     kernel: f.count('linear_conv_kernel_dim'),
     chunk: deltaChunk,
     stateFormat: stateFormat(f, 'mamba_ssm_dtype'),
@@ -118,13 +122,16 @@ export function mamba2Mixer(f: Fields, width: number, n: MambaNames, headDim = f
   const heads = f.count(n.heads)
   const groups = f.count(n.groups)
   f.quotient(n.heads, heads, f.spelled(n.groups), groups)
+  const state = f.count(n.state)
+  f.size(n.headDim, heads * headDim)
+  f.size(n.state, groups * state)
   return {
     kind: 'mamba2',
     name: 'mamba',
     width,
     heads,
     headDim,
-    state: f.count(n.state),
+    state,
     groups,
     kernel: f.count(n.kernel),
     convolutionBias: f.flag(n.convolutionBias, true),
@@ -241,7 +248,7 @@ const mambaNames: MambaNames = {
 export function mamba2(f: Fields): Draft {
   const width = f.count(core.width)
   const mixer = mamba2Mixer(f, width, mambaNames)
-  const inner = (f.positive('expand') ?? 2) * width
+  const inner = f.size('expand', (f.multiplier('expand') ?? 2) * width)
   if (inner !== mixer.heads * mixer.headDim)
     throw f.error(`expand: ${inner} channels, but num_heads times head_dim is ${mixer.heads * mixer.headDim}`)
   return decoder({
@@ -262,7 +269,7 @@ export function lfm2(f: Fields): Draft {
   const attention = selfAttention(h, { queryKeyNorm: overHead, rotary: rotaryWidth(f, h.headDim) })
   const bias = f.flag('conv_bias', false)
   const convolution: Module[] = [
-    linear('convolution-in', 'recurrence', h.width, 3 * h.width, bias),
+    linear('convolution-in', 'recurrence', h.width, f.size('hidden_size', 3 * h.width), bias),
     shortConvolution(h.width, f.count('conv_L_cache'), bias),
     linear('convolution-out', 'recurrence', h.width, h.width, bias),
   ]
@@ -307,7 +314,8 @@ function lfmAttention(f: Fields): (layer: number) => boolean {
 function lfmHidden(f: Fields): number {
   const stated = f.count(['block_ff_dim', 'intermediate_size'])
   if (!f.flag('block_auto_adjust_ff_dim', true)) return stated
-  const scaled = Math.floor((f.positive('block_ffn_dim_multiplier') ?? 1) * Math.floor((2 * stated) / 3))
+  const scaled = Math.floor((f.multiplier('block_ffn_dim_multiplier') ?? 1) * Math.floor((2 * stated) / 3))
+  f.size('block_ffn_dim_multiplier', scaled)
   const multiple = f.countOr('block_multiple_of', 256, 'default of the family')
-  return multiple * Math.ceil(scaled / multiple)
+  return f.size('block_multiple_of', multiple * Math.ceil(scaled / multiple))
 }

@@ -45,7 +45,7 @@ export function mixture(f: Fields, width: number, more: Partial<MixtureOfExperts
 /** Shared experts counted in widths of a routed one (DeepSeek); undefined where there are none. */
 export function sharedExperts(f: Fields, key: string, hidden: number): MixtureOfExperts['shared'] {
   const count = f.whole(key)
-  return count ? { hidden: count * hidden, gate: false } : undefined
+  return count ? { hidden: f.size(key, count * hidden), gate: false } : undefined
 }
 
 const mlpKinds = { dense: false, sparse: true } as const

@@ -13,6 +13,7 @@ export function qwen(f: Fields): Draft {
   const hidden = f.quotient('intermediate_size', f.count('intermediate_size'), 'its two halves', 2)
   const mlp = feedForward(h.width, hidden)
   const headDim = f.optional('kv_channels') ?? h.headDim
+  f.size('kv_channels', h.heads * headDim)
   return standardDecoder(f, {
     heads: { ...h, headDim },
     attention: () => ({ bias: qkvBias }),

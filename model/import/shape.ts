@@ -30,7 +30,9 @@ export function headWidths(f: Fields): HeadWidths {
   const heads = f.count(core.heads)
   const kvHeads = f.countOr(core.kvHeads, heads, 'as many as heads')
   f.quotient(f.spelled(core.heads), heads, f.spelled(core.kvHeads), kvHeads)
-  return { width, heads, kvHeads, headDim: headDim(f, width, heads) }
+  const dim = headDim(f, width, heads)
+  f.size('head_dim', heads * dim)
+  return { width, heads, kvHeads, headDim: dim }
 }
 
 export function headDim(f: Fields, width: number, heads: number): number {
@@ -50,7 +52,7 @@ export function activation(f: Fields, keys: readonly string[], fallback: string)
 
 /** Dimensions of a head that are rotated, from `partial_rotary_factor` here or in the rope fields. */
 export function rotaryWidth(f: Fields, headDim: number, fallback = 1): number {
-  const factor = f.positive('partial_rotary_factor') ?? nestedFactor(f) ?? fallback
+  const factor = f.multiplier('partial_rotary_factor') ?? nestedFactor(f) ?? fallback
   if (factor > 1) throw f.wrong('partial_rotary_factor', 'at most 1', factor)
   return Math.floor(headDim * factor)
 }

@@ -105,7 +105,7 @@ function subsample(f: Fields, style: Style, width: number): Module[] {
     ...(kind === 'full'
       ? [strided('subsampling-2', channels, 1, first, true)]
       : [strided('subsampling-2-depthwise', channels, channels, first, false), mixed]),
-    linear('subsampling-projection', 'ffn', second * channels, width, true),
+    linear('subsampling-projection', 'ffn', f.size('subsampling_channels', second * channels), width, true),
     norm('input-norm', width, layerNorm, false),
   ]
 }
@@ -125,7 +125,7 @@ function kernelSize(f: Fields, key: string, fallback: number, longest: number): 
 function convolution(f: Fields, style: Style, width: number, longest: number): Module[] {
   const kernel = kernelSize(f, 'conv_kernel_size', 31, longest)
   const act = word(f, 'conv_activation', convolutionActivations, style.activation)
-  const expanded = width * f.countOr('conv_expansion_factor', 2, usual)
+  const expanded = f.size('conv_expansion_factor', width * f.countOr('conv_expansion_factor', 2, usual))
   const inner = act === 'glu' ? expanded / 2 : expanded
   if (!Number.isInteger(inner))
     throw f.error(`conv_expansion_factor: ${expanded} channels have no half for conv_activation = glu`)
@@ -256,7 +256,7 @@ function unetLayers(
       )
     }
     if (strides && reduce.includes(i)) {
-      rate *= strides.stride
+      rate = f.size('time_reduce_stride', rate * strides.stride, longest)
       modules.push(
         temporal('time-reduce-depthwise', width, width, width, { ...strides, padding: 'same' }),
         temporal('time-reduce-pointwise', width, width, 1, pointwise),

@@ -28,6 +28,7 @@ function t5Like(f: Fields, proj: string, ties: boolean): Draft {
   const width = f.count('d_model')
   const heads = f.count('num_heads')
   const h = { width, heads, kvHeads: heads, headDim: f.count('d_kv') }
+  f.size('d_kv', heads * h.headDim)
   const mlp = feedForward(width, f.count('d_ff'), projection(f, proj))
   const layers = f.count('num_layers', limits.layers)
   const decoders = f.countOr('num_decoder_layers', layers, 'as many as num_layers', limits.layers)

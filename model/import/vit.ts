@@ -30,7 +30,8 @@ function area(f: Fields, key: string, fallback: number): readonly [number, numbe
 function patches(image: readonly [number, number], patch: readonly [number, number], f: Fields): number {
   const count = Math.floor(image[0] / patch[0]) * Math.floor(image[1] / patch[1])
   if (count === 0) throw f.error(`patch_size: ${patch.join(' × ')} does not fit an image of ${image.join(' × ')}`)
-  return count
+  f.size('patch_size', patch[0] * patch[1])
+  return f.size('image_size', count)
 }
 
 /** Class token and, for DeiT, a distillation token. */

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { layerCount } from '../../model/architecture.ts'
 import { ConfigError, importConfig } from '../../model/import/config.ts'
 import { parameters } from '../../model/parameters.ts'
+import { presets as speech } from '../../model/presets/speech.ts'
 import { published } from './import-configs.ts'
 
 type Json = Record<string, unknown>
@@ -20,8 +21,14 @@ const quantizations: readonly Json[] = [
   },
 ]
 
-/** Every published config, some quantized, some as the text part of a wrapper. */
-const seeds: readonly Json[] = published.flatMap(({ config }, i) => [
+const configs: Readonly<Record<string, Json>> = {
+  ...Object.fromEntries(published.map(({ name, config }) => [name, config])),
+  'conformer-ctc-s': speech['conformer-ctc-s'] as Json,
+  'squeezeformer-sm': speech['squeezeformer-sm'] as Json,
+}
+
+/** Every config, some quantized, some as the text part of a wrapper. */
+const seeds: readonly Json[] = Object.values(configs).flatMap((config, i) => [
   config,
   { ...config, torch_dtype: 'bfloat16', quantization_config: quantizations[i % quantizations.length] },
   { model_type: 'wrapper', text_config: config, vision_config: {}, tie_word_embeddings: false },
@@ -53,12 +60,18 @@ function mutated(json: Json, m: { at: number; deeper: boolean; remove: boolean; 
   return m.remove ? rest : { ...rest, [key]: m.value }
 }
 
+function numbers(value: unknown): number[] {
+  if (typeof value === 'number') return [value]
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(numbers) : []
+}
+
 function check(config: unknown): void {
   try {
     const a = importConfig(config, 'mutant')
     const { total, active, embedding, head } = parameters(a)
     for (const n of [total, active, embedding, head]) expect(Number.isFinite(n) && n >= 0).toBe(true)
     expect(total).toBeGreaterThan(0)
+    expect(numbers(a).every(Number.isFinite)).toBe(true)
     expect(a.stacks.every((s) => layerCount(s) > 0)).toBe(true)
     for (const line of [...a.reading.assumed, ...a.reading.ignored, ...a.reading.used]) expect(line).not.toMatch(/\n/)
   } catch (error) {
@@ -75,7 +88,7 @@ test('mutated configs are read or refused with one line', { timeout: 15_000 }, (
 })
 
 test('each field of each config may be absent, null, zero, negative or text', { timeout: 15_000 }, () => {
-  for (const { config } of published) {
+  for (const config of Object.values(configs)) {
     for (const key of Object.keys(config)) {
       const { [key]: _, ...rest } = config
       check(rest)
@@ -86,4 +99,25 @@ test('each field of each config may be absent, null, zero, negative or text', { 
 
 test('any JSON at all', { timeout: 15_000 }, () => {
   fc.assert(fc.property(fc.jsonValue(), check), { numRuns: 1000 })
+})
+
+test.each([
+  ['lfm2-1.2b', { block_ffn_dim_multiplier: 1e300 }, 'block_ffn_dim_multiplier: expected at most 10000, got 1e+300'],
+  [
+    'lfm2-1.2b',
+    { block_ffn_dim_multiplier: 5000 },
+    'block_ffn_dim_multiplier: expected to make a size of at most 10000000, got 40960000',
+  ],
+  [
+    'granite-4.0-h-small',
+    { mamba_expand: 9999 },
+    'mamba_expand: expected to make a size of at most 10000000, got 40955904',
+  ],
+  [
+    'squeezeformer-sm',
+    { time_reduce_layers: [1, 2], time_reduce_stride: 100 },
+    'time_reduce_stride: expected to make a size of at most 5000, got 10000',
+  ],
+])('a size of %s that others make is bounded: %j', (name, change, message) => {
+  expect(() => importConfig({ ...configs[name], ...change }, 'mutant')).toThrow(`${message} in config of mutant`)
 })
