@@ -10,6 +10,7 @@ export interface Squeezed extends Record<string, number> {
   tokens: number
   sparsity: number
   clusters: number
+  bits: number
 }
 
 /** Without outliers, so that heads keep about as many keys as each other; other queries then do, too. */
@@ -23,6 +24,13 @@ const labelSeed = 104
 export const clusteredOf = (s: Squeezed) => s.tokens - 1
 export const centroidsOf = (s: Squeezed) => Math.max(1, Math.floor((clusteredOf(s) * s.clusters) / 100))
 export const groupOf = (s: Squeezed) => s.heads / s['kv-heads']
+
+/** Centroids that one workgroup or thread compares; of each such chunk its maximum and its sum are kept. */
+export const lookupChunk = 512
+export const splitsOf = (s: Squeezed) => Math.ceil(centroidsOf(s) / lookupChunk)
+/** Words of a head's marks. */
+export const markWords = (s: Squeezed) => Math.ceil(centroidsOf(s) / 32)
+export const rowsAll = (s: Squeezed) => s['kv-heads'] * groupOf(s)
 
 export function fillLabels(s: Squeezed) {
   return { kind: 'index', seed: labelSeed, below: centroidsOf(s) } as const satisfies Fill

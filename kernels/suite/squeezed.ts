@@ -35,20 +35,20 @@ import {
   groupOf,
   keptKeys,
   labelOf,
+  lookupChunk,
+  markWords,
   randomMarks,
+  rowsAll,
   type Squeezed,
   scoresOf,
+  splitsOf,
   unitsChecked,
 } from './squeezed-data.ts'
+import { attendThreads, lookupThreads, selectThreads } from './squeezed-threads.ts'
 
+/** What workgroups read; threads read singles. */
 const bits = 16
 const low = '-1e30'
-
-/** Centroids that a workgroup compares; of each its maximum and its sum are kept. */
-const lookupChunk = 512
-const splitsOf = (s: Squeezed) => Math.ceil(centroidsOf(s) / lookupChunk)
-const markWords = (s: Squeezed) => Math.ceil(centroidsOf(s) / 32)
-const rowsAll = (s: Squeezed) => s['kv-heads'] * groupOf(s)
 
 /** Scores of all rows with a chunk of centroids, and the chunk's maximum and sum over the members of its clusters. */
 function lookupLaunch(s: Squeezed, facts: Facts, keys: number): Launch {
@@ -229,8 +229,10 @@ ${each(keysEach, (i) => `if (kept${i} == 1u) { indices[to] = key${i}; to++; }`)}
   return { source, buffers: ['labels', 'marks', 'counts', 'indices'], groups: spread(groups) }
 }
 
-const fits = (s: Squeezed) =>
-  s.heads % s['kv-heads'] === 0 && s['head-dim'] % 8 === 0 && groupOf(s) <= 8 && s.tokens > 1
+const shapeFits = (s: Squeezed) => s.heads % s['kv-heads'] === 0 && s['head-dim'] % 8 === 0 && groupOf(s) <= 8
+const fits = (s: Squeezed) => shapeFits(s) && s.bits === bits
+const threadsFit = (s: Squeezed) => shapeFits(s) && s.bits === 32
+const typeOf = (s: Squeezed) => (s.bits === 32 ? 'fp32' : 'fp16')
 
 /** The step's selection, with indices of 32 bits, centroids read once, and clusters marked before keys are gone through. */
 function operators(s: Squeezed, ...names: readonly string[]) {
@@ -246,21 +248,21 @@ function operators(s: Squeezed, ...names: readonly string[]) {
   })
   const past = s.tokens - 1
   const workload = decode(1, past, undefined, { tokens: past, shared: true })
-  return pick(passOf([attentionModule(s)], workload, { ...plainFormats(bits), selections: [selection] }), ...names)
+  return pick(passOf([attentionModule(s)], workload, { ...plainFormats(s.bits), selections: [selection] }), ...names)
 }
 
 const tensors = {
   q: (s: Squeezed): Tensor => ({
     name: 'q',
     elements: s.heads * s['head-dim'],
-    type: 'fp16',
+    type: typeOf(s),
     use: 'input',
     fill: fillQuery,
   }),
   centroids: (s: Squeezed): Tensor => ({
     name: 'centroids',
     elements: s['kv-heads'] * centroidsOf(s) * s['head-dim'],
-    type: 'fp16',
+    type: typeOf(s),
     use: 'input',
     fill: fillCentroids,
   }),
@@ -313,6 +315,7 @@ const sizes = {
   tokens: { means: 'keys: a document, and the new one', default: 524288, least: 101 },
   sparsity: { means: 'per cent of the keys that are not read', default: 90 },
   clusters: { means: 'centroids, per cent of the keys', default: 5 },
+  bits: { means: 'storage of queries, keys, values and centroids', default: 16, of: [16, 32] },
 } as const
 const small = [{ heads: 4, 'kv-heads': 4, tokens: 8192 }]
 const large = [{}, { tokens: 131072 }, { tokens: 131072, sparsity: 70 }, { 'kv-heads': 8 }]
@@ -373,6 +376,7 @@ export const centroidLookup = kernel<Squeezed>({
   plans: {
     webgpu: (s, facts): Plan[] =>
       fits(s) ? [4, 8, 2].map((keys) => ({ variant: `keys=${keys}`, launches: [lookupLaunch(s, facts, keys)] })) : [],
+    wasm: (s) => (threadsFit(s) ? [{ variant: '', launches: [lookupThreads(s)] }] : []),
   },
 })
 
@@ -421,7 +425,7 @@ export const indexCompaction = kernel<Squeezed>({
   },
   plans: {
     webgpu: (s): Plan[] =>
-      fits(s)
+      shapeFits(s)
         ? [
             {
               variant: '',
@@ -432,6 +436,7 @@ export const indexCompaction = kernel<Squeezed>({
             },
           ]
         : [],
+    wasm: (s): Plan[] => (shapeFits(s) ? [selectThreads(s)] : []),
   },
 })
 
@@ -519,7 +524,7 @@ function expectations(s: Squeezed, _: Random): Expectation[] {
             value: plainRows(v, unit * s.tokens * dim, dim),
             valueDim: dim,
           },
-          'fp16',
+          typeOf(s),
         ),
       }
     })
@@ -540,25 +545,33 @@ export const attentionSqueezed = kernel<Squeezed>({
       'head-dim': s['head-dim'],
       tokens: s.tokens,
       query: 1,
-      bits,
+      bits: s.bits,
     },
   }),
   problem: (s) => {
     const kv = s['kv-heads'] * s.tokens * s['head-dim']
+    const type = typeOf(s)
     return {
       tensors: [
         tensors.q(s),
-        { name: 'k', elements: kv, type: 'fp16', use: 'input', fill: fillK, cut: true },
-        { name: 'v', elements: kv, type: 'fp16', use: 'input', fill: fillV, cut: true },
+        { name: 'k', elements: kv, type, use: 'input', fill: fillK, cut: true },
+        { name: 'v', elements: kv, type, use: 'input', fill: fillV, cut: true },
         tensors.centroids(s),
         tensors.members(s),
         tensors.labels(s),
-        { name: 'output', elements: s.heads * s['head-dim'], type: 'fp16', use: 'output' },
+        { name: 'output', elements: s.heads * s['head-dim'], type, use: 'output' },
       ],
       operators: operators(s, 'attention-lookup', 'attention-select', 'attention', 'attention-merge'),
       tolerance: `${attentionTolerance}; the kept keys are those of f64, from which the threshold keeps its distance`,
       expectations: (random) => expectations(s, random),
     }
   },
-  plans: { webgpu: plans },
+  plans: {
+    webgpu: plans,
+    wasm: (s): Plan[] => {
+      const { scores, denominators, marks, counts, indices } = tensors
+      const scratch = [scores, denominators, marks, counts, indices].map((tensor) => tensor(s, 'scratch'))
+      return threadsFit(s) ? [attendThreads(s, scratch)] : []
+    },
+  },
 })

@@ -1,5 +1,6 @@
 // Every kernel that threads run, in every variant, against its f64 reference: odd sizes, planted outliers, poisoned
 // outputs, one thread and more threads than there are pieces.
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { DeviceError } from '../../kernels/backend.ts'
 import { kernelNames, loadKernel } from '../../kernels/catalog.ts'
@@ -83,6 +84,21 @@ const shapes: Readonly<Record<string, readonly Sizes[]>> = {
     { heads: 1, 'kv-heads': 1, 'head-dim': 40, tokens: 128 },
     { heads: 1, 'kv-heads': 1, 'head-dim': 8, tokens: 1 },
   ],
+  'centroid-lookup': [
+    { heads: 2, 'kv-heads': 2, 'head-dim': 128, tokens: 301 },
+    { heads: 4, 'kv-heads': 2, 'head-dim': 80, tokens: 6001, clusters: 10 },
+    { heads: 1, 'kv-heads': 1, 'head-dim': 8, tokens: 101, clusters: 1 },
+  ],
+  'index-compaction': [
+    { heads: 2, 'kv-heads': 2, 'head-dim': 8, tokens: 4301 },
+    { heads: 1, 'kv-heads': 1, 'head-dim': 8, tokens: 101 },
+    { heads: 1, 'kv-heads': 1, 'head-dim': 8, tokens: 8193, sparsity: 30 },
+  ],
+  'attention-squeezed': [
+    { heads: 2, 'kv-heads': 2, 'head-dim': 24, tokens: 901 },
+    { heads: 4, 'kv-heads': 2, 'head-dim': 40, tokens: 5003, clusters: 10, sparsity: 70 },
+    { heads: 1, 'kv-heads': 1, 'head-dim': 128, tokens: 101 },
+  ],
   'attention-nuq4': [
     { heads: 2, 'kv-heads': 2, 'head-dim': 128, tokens: 301 },
     { heads: 4, 'kv-heads': 2, 'head-dim': 80, tokens: 97, batch: 2 },
@@ -149,6 +165,27 @@ describe('threads', () => {
     expect(seconds).toBeGreaterThan(0)
     expect(new Uint32Array(await backend.download(buffer, 0, 4))[0]).toBe(8199)
     backend.release(buffer)
+  })
+
+  it('have no data of their own, which commands would overwrite', () => {
+    const bytes = readFileSync(new URL('../../dist/kernels/wasm/kernels.wasm', import.meta.url))
+    const sections: number[] = []
+    for (let at = 8; at < bytes.length; ) {
+      sections.push(bytes[at++] as number)
+      let size = 0
+      let shift = 0
+      let more = true
+      while (more) {
+        const byte = bytes[at++] as number
+        size |= (byte & 127) << shift
+        shift += 7
+        more = byte >= 128
+      }
+      at += size
+    }
+    const [code, data] = [10, 11]
+    expect(sections).toContain(code)
+    expect(sections).not.toContain(data)
   })
 
   it('refuse what they cannot do', async () => {

@@ -9,7 +9,7 @@ const block: i32 = 64
 const low: f32 = -1e30
 
 /** The dot products of one query with four keys, as lanes. */
-function scores4(q: usize, k: usize, row: usize): v128 {
+export function scores4(q: usize, k: usize, row: usize): v128 {
   const k1 = k + row
   const k2 = k1 + row
   const k3 = k2 + row
@@ -32,7 +32,7 @@ function scores4(q: usize, k: usize, row: usize): v128 {
   return totals(s0, s1, s2, s3)
 }
 
-function score1(q: usize, k: usize, row: usize): f32 {
+export function score1(q: usize, k: usize, row: usize): f32 {
   let s = f32x4.splat(0)
   for (let p: usize = 0; p < row; p += 16) s = f32x4.add(s, f32x4.mul(v128.load(q + p), v128.load(k + p)))
   return total(s)
@@ -168,13 +168,10 @@ export function attend(args: usize, piece: i32): void {
   }
 }
 
-/** args: parts, output, dim, splits, whether halves are stored. Piece: an output row. The first part is overwritten. */
-export function merge(args: usize, piece: i32): void {
-  const dim = word(args, 2)
-  const splits = word(args, 3)
+/** Merges the parts of a row into the first: its outputs, and its sum; the maximum stays that of the first alone. */
+export function mergeRow(parts: usize, splits: i32, dim: i32): void {
   const row = (<usize>dim) << 2
   const partRow = row + 8
-  const parts = at(args, 0) + partRow * (<usize>piece * splits)
   let top = low
   for (let s = 0; s < splits; s++) top = max<f32>(top, load<f32>(parts + partRow * s + row))
   let sum: f32 = 0
@@ -191,6 +188,17 @@ export function merge(args: usize, piece: i32): void {
       v128.store(parts + p, f32x4.add(v128.load(parts + p), f32x4.mul(w4, v128.load(part + p))))
     }
   }
+  store<f32>(parts + row + 4, sum)
+}
+
+/** args: parts, output, dim, splits, whether halves are stored. Piece: an output row. The first part is overwritten. */
+export function merge(args: usize, piece: i32): void {
+  const dim = word(args, 2)
+  const splits = word(args, 3)
+  const row = (<usize>dim) << 2
+  const parts = at(args, 0) + (row + 8) * (<usize>piece * splits)
+  mergeRow(parts, splits, dim)
+  const sum = load<f32>(parts + row + 4)
   if (word(args, 4) === 0) {
     const out = at(args, 1) + row * piece
     const by = f32x4.splat(sum)
