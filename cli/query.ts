@@ -5,7 +5,7 @@ import { calibrations } from '../hardware/profile.ts'
 import type { Architecture, Role } from '../model/architecture.ts'
 import { fusions } from '../model/deployment.ts'
 import { weightRoles } from '../model/parameters.ts'
-import { parseMethod } from '../simulate/method.ts'
+import type { AppliedMethod } from '../simulate/method.ts'
 import { phases, type Query } from '../simulate/query.ts'
 import { Command } from './commander.ts'
 import { UsageError } from './errors.ts'
@@ -94,10 +94,13 @@ export async function queryOf(architecture: Architecture, machine: Machine, flag
       fusion,
       parallel: defined(parallel),
     }),
-    methods: await Promise.all(
-      (flags.with ?? []).map((text) => parseMethod(text, { model: loadModelArgument, rounds: readRounds })),
-    ),
+    methods: flags.with ? await methodsOf(flags.with) : [],
   })
+}
+
+async function methodsOf(texts: readonly string[]): Promise<AppliedMethod[]> {
+  const { parseMethod } = await import('../simulate/method.ts')
+  return Promise.all(texts.map((text) => parseMethod(text, { model: loadModelArgument, rounds: readRounds })))
 }
 
 /** Refuses a format for weights that the model does not have: it would change nothing. */

@@ -180,6 +180,7 @@ export function key(spelling: string): string {
 
 /** The name of the machine that a name or alias means, in any spelling; undefined where there is none. */
 export function machineName(spelling: string): MachineName | undefined {
+  if (Object.hasOwn(table, spelling)) return spelling as MachineName
   return spellings.get(key(spelling))
 }
 

@@ -231,6 +231,7 @@ export function keys(spelling: string): [string, string] {
 
 /** The name of the model that a name or alias means, in any spelling; undefined where there is none. */
 export function modelName(spelling: string): ModelName | undefined {
+  if (Object.hasOwn(table, spelling)) return spelling as ModelName
   const [key, plain] = keys(spelling)
   return named(key) ?? named(plain)
 }

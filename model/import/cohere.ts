@@ -1,9 +1,8 @@
 // Cohere's Command R and R7B: one layer norm without bias, attention and feed-forward in parallel, tied tables.
 import type { Reach } from '../architecture.ts'
 import { type Draft, overWidth, parallelBlock } from './blocks.ts'
-import { standardDecoder } from './decoder.ts'
 import { type Fields, limits } from './fields.ts'
-import { attentionBias, headWidths, layerTotal, reaches } from './shape.ts'
+import { attentionBias, headWidths, layerTotal, reaches, standardDecoder } from './shape.ts'
 
 /** Command R: one norm without bias for attention and feed-forward in parallel. Its norms of queries and keys are layer
  * norms without bias, counted as the RMS norms that have as many weights. */

@@ -18,6 +18,7 @@ import * as llama4 from './llama4.ts'
 import * as olmo from './olmo.ts'
 import * as openai from './openai.ts'
 import * as phi from './phi.ts'
+import * as quantization from './quantization.ts'
 import * as qwen from './qwen.ts'
 import { readConfig } from './read.ts'
 import * as speech from './speech.ts'
@@ -44,6 +45,7 @@ const modules = {
   olmo,
   openai,
   phi,
+  quantization,
   qwen,
   speech,
   t5,

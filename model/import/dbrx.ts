@@ -1,8 +1,7 @@
 // DBRX: layer norms without bias, a few key heads, four of sixteen experts; its widths are in two nested objects.
 import type { Draft } from './blocks.ts'
-import { standardDecoder } from './decoder.ts'
 import type { Fields } from './fields.ts'
-import { positions } from './shape.ts'
+import { positions, standardDecoder } from './shape.ts'
 
 export function dbrx(f: Fields): Draft {
   const width = f.count('d_model')

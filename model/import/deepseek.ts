@@ -2,10 +2,9 @@
 // attention (Kimi K2, GLM-4.7 Flash, GLM-5).
 import type { LatentAttention, MixtureOfExperts } from '../architecture.ts'
 import type { Draft } from './blocks.ts'
-import { gatedMlp, standardDecoder } from './decoder.ts'
 import { type Fields, limits } from './fields.ts'
 import { expertNames, sharedExperts, sparseMlp } from './moe.ts'
-import { core } from './shape.ts'
+import { core, gatedMlp, standardDecoder } from './shape.ts'
 
 export function latentAttention(f: Fields): LatentAttention {
   const queryRank = f.optional('q_lora_rank')

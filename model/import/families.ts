@@ -21,6 +21,7 @@ export const files = {
   olmo: () => import('./olmo.ts'),
   openai: () => import('./openai.ts'),
   phi: () => import('./phi.ts'),
+  quantization: () => import('./quantization.ts'),
   qwen: () => import('./qwen.ts'),
   speech: () => import('./speech.ts'),
   t5: () => import('./t5.ts'),

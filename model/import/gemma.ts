@@ -15,7 +15,6 @@ import {
   sandwichNorm,
   selfAttention,
 } from './blocks.ts'
-import { standardDecoder } from './decoder.ts'
 import { type Fields, limits } from './fields.ts'
 import { mixture } from './moe.ts'
 import {
@@ -28,6 +27,7 @@ import {
   positions,
   reaches,
   rotaryWidth,
+  standardDecoder,
   tied,
   vocabulary,
 } from './shape.ts'

@@ -1,11 +1,10 @@
 // A decoder of a family that nobody described: read by the names that most configs share, every guess noted.
 import type { Attention, MixtureOfExperts, Module, Reach } from '../architecture.ts'
 import { biases, type Draft, feedForward, fullReach, layerNorm, type NormStyle, rms } from './blocks.ts'
-import { silu, standardDecoder } from './decoder.ts'
 import { latentAttention } from './deepseek.ts'
 import { type Fields, limits } from './fields.ts'
 import { activeNames, expertNames, sparseMlp } from './moe.ts'
-import { core, headWidths, latentNeeds, layerTotal, reaches } from './shape.ts'
+import { core, headWidths, latentNeeds, layerTotal, reaches, silu, standardDecoder } from './shape.ts'
 
 /** What shows that a config is not of a decoder-only model. */
 const otherSigns = ['patch_size', 'type_vocab_size', 'encoder_layers', 'num_encoder_layers', 'num_mel_bins', 'd_kv']

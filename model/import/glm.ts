@@ -1,9 +1,8 @@
 // GLM-4, GLM-4-0414 with norms on both sides of a sub-layer, and GLM-4.5's mixture of experts. Half of a head is rotated.
 import { biases, type Draft, overHead, sandwichNorm } from './blocks.ts'
-import { gatedMlp, standardDecoder } from './decoder.ts'
 import { type Fields, limits } from './fields.ts'
 import { sharedExperts, sparseMlp } from './moe.ts'
-import { headWidths, positions, rotaryWidth } from './shape.ts'
+import { gatedMlp, headWidths, positions, rotaryWidth, standardDecoder } from './shape.ts'
 
 export function glm(f: Fields): Draft {
   const h = headWidths(f)

@@ -14,9 +14,8 @@ import {
   postNorm,
   preNorm,
 } from './blocks.ts'
-import { plainMlp, standardDecoder } from './decoder.ts'
 import { type Fields, limits } from './fields.ts'
-import { core, positions, rotaryWidth } from './shape.ts'
+import { core, plainMlp, positions, rotaryWidth, standardDecoder } from './shape.ts'
 
 /** Heads that all keep keys and values, or `kvHeads` that do. */
 function plainHeads(f: Fields, kvHeads?: number): HeadWidths {

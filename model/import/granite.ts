@@ -2,11 +2,19 @@
 // alike.
 import type { Mamba2 } from '../architecture.ts'
 import { add, type Draft, feedForward, norm, selfAttention } from './blocks.ts'
-import { gatedMlp, silu, standardDecoder } from './decoder.ts'
 import type { Fields } from './fields.ts'
 import { type MambaNames, mamba2Mixer } from './hybrid.ts'
 import { mixture } from './moe.ts'
-import { attentionBias, headWidths, layerKinds, layerTotal, rotaryWidth } from './shape.ts'
+import {
+  attentionBias,
+  gatedMlp,
+  headWidths,
+  layerKinds,
+  layerTotal,
+  rotaryWidth,
+  silu,
+  standardDecoder,
+} from './shape.ts'
 
 export function granite(f: Fields): Draft {
   const h = headWidths(f)

@@ -15,17 +15,18 @@ import {
   rms,
   selfAttention,
 } from './blocks.ts'
-import { gatedMlp, standardDecoder } from './decoder.ts'
 import { type Fields, limits } from './fields.ts'
 import { mixture, sparseMlp } from './moe.ts'
 import {
   activation,
   core,
+  gatedMlp,
   headWidths,
   layerKinds,
   layerTotal,
   positions,
   rotaryWidth,
+  standardDecoder,
   tied,
   vocabulary,
 } from './shape.ts'

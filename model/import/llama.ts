@@ -2,10 +2,20 @@
 // ERNIE 4.5, MiniMax-M2. `transformers/models/<type>/modeling_<type>.py` says where they differ.
 import type { Reach } from '../architecture.ts'
 import { biases, type Draft, layerNorm, overHead, overWidth, parallelBlock, postNorm, qkvBias } from './blocks.ts'
-import { gatedMlp, plainMlp, standardDecoder } from './decoder.ts'
 import { type Fields, limits } from './fields.ts'
 import { expertNames, mixture, sharedExperts } from './moe.ts'
-import { attentionBias, headWidths, layerTotal, listedOrUniform, reaches, rotaryWidth, uniformReach } from './shape.ts'
+import {
+  attentionBias,
+  gatedMlp,
+  headWidths,
+  layerTotal,
+  listedOrUniform,
+  plainMlp,
+  reaches,
+  rotaryWidth,
+  standardDecoder,
+  uniformReach,
+} from './shape.ts'
 
 export function llama(f: Fields): Draft {
   const h = headWidths(f)

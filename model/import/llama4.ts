@@ -2,11 +2,19 @@
 // everything; experts in all or every second layer, with one shared expert. SmolLM 3 leaves positions out as it does.
 import type { Attention, Module, Reach } from '../architecture.ts'
 import { biases, type Draft, feedForward } from './blocks.ts'
-import { gatedMlp, silu, standardDecoder } from './decoder.ts'
 import { type Fields, limits } from './fields.ts'
 import { mixture } from './moe.ts'
 import { qwenReach } from './qwen.ts'
-import { attentionBias, headWidths, layerTotal, reaches, rotaryWidth } from './shape.ts'
+import {
+  attentionBias,
+  gatedMlp,
+  headWidths,
+  layerTotal,
+  reaches,
+  rotaryWidth,
+  silu,
+  standardDecoder,
+} from './shape.ts'
 
 /** Which layers rotate: 1 in `no_rope_layers`; else all but every `no_rope_layer_interval`th. */
 function rotates(f: Fields, layers: number): (layer: number) => boolean {

@@ -1,9 +1,8 @@
 // Mixtures of experts as most configs write them: which layers have experts, how many, and the shared expert.
 import type { MixtureOfExperts, Module } from '../architecture.ts'
 import { feedForward } from './blocks.ts'
-import { silu } from './decoder.ts'
 import { type Fields, limits } from './fields.ts'
-import { core, layerKinds, layerTotal } from './shape.ts'
+import { core, layerKinds, layerTotal, silu } from './shape.ts'
 
 const names = {
   experts: ['num_experts', 'num_local_experts', 'n_routed_experts', 'moe_num_experts', 'num_routed_experts'],

@@ -1,10 +1,9 @@
 // OLMo 1 to 3 and OLMoE: from layer norms without weights to norms after the sub-layers.
 import type { Reach } from '../architecture.ts'
 import { type Draft, fullReach, overWidth, postNorm } from './blocks.ts'
-import { standardDecoder } from './decoder.ts'
 import type { Fields } from './fields.ts'
 import { mixture } from './moe.ts'
-import { at, attentionBias, headWidths, layerTotal, reaches } from './shape.ts'
+import { at, attentionBias, headWidths, layerTotal, reaches, standardDecoder } from './shape.ts'
 
 /** OLMo: layer norms without weights. */
 export function olmo(f: Fields): Draft {

@@ -1,10 +1,9 @@
 // gpt-oss (arXiv 2508.10925): windows in every second layer, a learned sink per head, biases everywhere.
 import type { Reach } from '../architecture.ts'
 import { biases, type Draft } from './blocks.ts'
-import { standardDecoder } from './decoder.ts'
 import type { Fields } from './fields.ts'
 import { mixture } from './moe.ts'
-import { headWidths, layerTotal, reaches } from './shape.ts'
+import { headWidths, layerTotal, reaches, standardDecoder } from './shape.ts'
 
 export function gptOss(f: Fields): Draft {
   const h = headWidths(f)

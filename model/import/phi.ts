@@ -1,9 +1,8 @@
 // Phi: 1.5 and 2 in GPT-J's style, 3 and 4 in Llama's, and 3.5's mixture of experts.
 import { allBias, type Draft, layerNorm, parallelBlock } from './blocks.ts'
-import { plainMlp, standardDecoder } from './decoder.ts'
 import type { Fields } from './fields.ts'
 import { mixture } from './moe.ts'
-import { attentionBias, headWidths, rotaryWidth, uniformReach } from './shape.ts'
+import { attentionBias, headWidths, plainMlp, rotaryWidth, standardDecoder, uniformReach } from './shape.ts'
 
 export function phi(f: Fields): Draft {
   const h = headWidths(f)

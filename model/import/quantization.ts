@@ -7,7 +7,7 @@ import type { Fields } from './fields.ts'
 import { limits } from './fields.ts'
 import { type ModuleNames, moduleNames } from './module-names.ts'
 
-type Released = Pick<Architecture, 'formats' | 'activations' | 'kv'>
+export type Released = Pick<Architecture, 'formats' | 'activations' | 'kv'>
 
 /** Roles of products with weights: what a quantizer of "linear layers" takes. */
 const linearRoles = ['attention', 'recurrence', 'ffn', 'experts'] as const satisfies readonly Role[]
@@ -29,10 +29,8 @@ interface Scheme {
   readonly head?: boolean
 }
 
-/** Formats of the released weights; none where nothing is quantized. */
-export function released(f: Fields, draft: Draft, dtype: FormatName): Released {
-  const key = ['quantization_config', 'compression_config'].find((k) => f.nearest([k]).has(k))
-  if (key === undefined) return { formats: {} }
+/** Formats of the released weights, from the field `key`; none where its method is not understood. */
+export function released(f: Fields, key: string, draft: Draft, dtype: FormatName): Released {
   const q = f.nearest([key]).inner(key)
   const method = methodOf(q)
   const scheme = Object.hasOwn(methods, method) ? methods[method]?.(q) : undefined

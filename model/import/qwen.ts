@@ -2,10 +2,19 @@
 // values in Qwen 2, norms of queries and keys in Qwen 3.
 import type { Reach } from '../architecture.ts'
 import { biases, type Draft, feedForward, fullReach, overHead, qkvBias } from './blocks.ts'
-import { standardDecoder } from './decoder.ts'
 import { type Fields, limits } from './fields.ts'
 import { sparseMlp } from './moe.ts'
-import { at, attentionBias, headWidths, layerKinds, layerTotal, positions, reaches, reachKinds } from './shape.ts'
+import {
+  at,
+  attentionBias,
+  headWidths,
+  layerKinds,
+  layerTotal,
+  positions,
+  reaches,
+  reachKinds,
+  standardDecoder,
+} from './shape.ts'
 
 /** The first Qwen: its stated width counts the gate and what it gates. */
 export function qwen(f: Fields): Draft {

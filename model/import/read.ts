@@ -6,13 +6,17 @@ import type { Draft } from './blocks.ts'
 import { familyDefaults } from './defaults.ts'
 import { type Family, familyName, familyOf, files, type Modules } from './families.ts'
 import { ConfigError, Fields, isObject, shown } from './fields.ts'
-import { released } from './quantization.ts'
+import type { Released } from './quantization.ts'
 
 /** Reads a config as `importConfig` does, by the one reader that it needs. Throws ConfigError. */
 export async function loadConfig(json: unknown, name: string): Promise<Architecture> {
-  const { type } = opened(json, name)
+  const { f, type } = opened(json, name)
   const file = familyOf(type)?.file ?? 'generic'
-  return readConfig(json, name, { [file]: await files[file]() })
+  const [reader, quantization] = await Promise.all([
+    files[file](),
+    quantizationKey(f) === undefined ? undefined : files.quantization(),
+  ])
+  return readConfig(json, name, { [file]: reader, ...(quantization && { quantization }) })
 }
 
 /** Reads a config with the readers that it needs. Throws ConfigError. */
@@ -25,9 +29,21 @@ export function readConfig(json: unknown, name: string, modules: Partial<Modules
     type: type || 'unknown',
     dtype: stored,
     ...draft,
-    ...released(f, draft, stored),
+    ...formats(f, draft, stored, modules),
     reading: reading(top, f),
   }
+}
+
+/** Where the config says how its weights are quantized; undefined where they are not. */
+function quantizationKey(f: Fields): string | undefined {
+  return ['quantization_config', 'compression_config'].find((key) => f.nearest([key]).has(key))
+}
+
+function formats(f: Fields, draft: Draft, dtype: FormatName, { quantization }: Partial<Modules>): Released {
+  const key = quantizationKey(f)
+  if (key === undefined) return { formats: {} }
+  if (!quantization) throw new Error(`Expected the reader of ${key} for ${f.model}, got none`)
+  return quantization.released(f, key, draft, dtype)
 }
 
 /** The fields of the config and of its language part, and the family that it names. */

@@ -1,6 +1,6 @@
-// What stands at the edges of a stack and between its blocks: look-up tables, convolutions, norms, additions, single
-// projections and the vocabulary head.
-import type { Add, Convolution, Embedding, Head, Linear, Norm } from '../architecture.ts'
+// What stands at the edges of a stack and between its blocks: look-up tables, convolutions, norms, scales, additions,
+// single projections, the step back up of a Temporal U-Net (the step down is a convolution) and the vocabulary head.
+import type { Add, Convolution, Embedding, Head, Linear, Norm, Scale, Upsample } from '../architecture.ts'
 import type { Stream } from '../operator.ts'
 import {
   activationStream,
@@ -84,4 +84,17 @@ export function head(h: Head, c: Context): void {
   const n = Math.ceil(h.vocabulary / tensor)
   product(c, h.name, { role: h.tied ? 'embedding' : 'head', m: c.logits, n, k: h.width, bias: h.bias ? n : 0 })
   collective(c, `${h.name}-all-gather`, 'all-gather', tensor, c.logits * n)
+}
+
+export function scale(s: Scale, c: Context): void {
+  const elements = c.tokens * s.width
+  const bytes = (2 * s.width * c.deployment.weights.norm.bits) / 8
+  const weights: Stream = { owner: 'weights', way: 'read', bytes, metadata: 0 }
+  elementwise(c, s.name, elements, elements, 2 * elements, weights)
+}
+
+/** Runs at the higher rate: what it writes is complete, what it reads once is not. */
+export function upsample(u: Upsample, c: Context): void {
+  const read = c.groups.reduce((sum, g) => sum + g.sequences * Math.ceil(g.query / u.factor), 0)
+  elementwise(c, u.name, read * u.width, c.tokens * u.width, 0)
 }
