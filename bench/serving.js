@@ -57,8 +57,8 @@ for (const [name, servers, kind] of [
 ]) {
   const found = [0.3, 0.5, 0.7, 0.8, 0.9].map((load) => {
     const exact = kind === 'constant' ? pollaczekWait(load, 1, 0) : erlangWait(load * servers, 1, servers)
-    const { mean, half, little } = queue(load, servers, kind)
-    const inside = Math.abs(mean - exact) <= half ? 'in' : 'OUT OF'
+    const { mean, low, high, half, little } = queue(load, servers, kind)
+    const inside = low <= exact && exact <= high ? 'in' : 'OUT OF'
     if (little > 1e-9) console.log(`${name}: Little's law is off by ${little}`)
     return `${load}: ${(100 * (mean / exact - 1)).toFixed(2)} % ${inside} ±${((100 * half) / exact).toFixed(2)}`
   })

@@ -20,7 +20,10 @@ export function pollaczekWait(rate: number, service: number, variation: number):
 
 export interface Controlled {
   readonly mean: number
-  /** Half of the 99 % interval. */
+  /** The 99 % interval, which reaches further to the side of the longer tail. */
+  readonly low: number
+  readonly high: number
+  /** Half of its width. */
   readonly half: number
 }
 
@@ -37,7 +40,8 @@ export interface Control {
 /**
  * The mean wait by batch means, with controls (service and interarrival times, waits behind those just before): where
  * their means are known, what they were off by in a run explains part of what the waits were off by (Lavenberg and Welch
- * 1981).
+ * 1981). Batches of waits are skewed, rarely far above their mean, so that Student's interval would lie too low: it is
+ * taken back through Hall's transformation of t, which is not (Hall 1992).
  */
 export function controlledWait(waits: ArrayLike<number>, controls: readonly Control[]): Controlled {
   let left = meansOf(waits, batches)
@@ -54,7 +58,24 @@ export function controlledWait(waits: ArrayLike<number>, controls: readonly Cont
   const spread = left.reduce((sum, x) => sum + (x - middle) ** 2, 0) / (batches - 1 - residuals.length)
   // The slopes are estimated too: how far off the controls were adds to what is left.
   const slopes = residuals.reduce((sum, own) => sum + mean(own) ** 2 / squares(own), 0)
-  return { mean: middle, half: quantile * Math.sqrt(spread * (1 / batches + slopes)) }
+  const error = Math.sqrt(spread * (1 / batches + slopes))
+  const lean = skewness(left) / Math.sqrt(batches)
+  const [low, high] = [middle - error * unskewed(quantile, lean), middle - error * unskewed(-quantile, lean)]
+  return { mean: middle, low, high, half: (high - low) / 2 }
+}
+
+/** The t of skewed numbers at which Hall's transformation, which is monotone, is `x`; `lean` is their skewness over √n. */
+function unskewed(x: number, lean: number): number {
+  if (Math.abs(lean) < 1e-9) return x
+  return (3 / lean) * (Math.cbrt(1 + lean * (x - lean / 6)) - 1)
+}
+
+/** Of the numbers behind a sample, without the bias of a small one. */
+function skewness(of: readonly number[]): number {
+  const [n, middle] = [of.length, mean(of)]
+  const cubes = of.reduce((sum, x) => sum + (x - middle) ** 3, 0) / n
+  const variance = squares(of) / n
+  return variance === 0 ? 0 : ((cubes / variance ** 1.5) * Math.sqrt(n * (n - 1))) / (n - 2)
 }
 
 function squares(of: readonly number[]): number {
@@ -70,27 +91,62 @@ function minus(of: readonly number[], by: readonly number[]): number[] {
   return of.map((x, i) => x - slope * (by[i] as number))
 }
 
+export interface Line {
+  readonly rate: number
+  readonly service: number
+  readonly servers: number
+}
+
 /**
- * A control for queues of exponential services on one line: the wait that each customer would have if only the `servers`
- * who came before it were there, which is what most waits are at light loads. Of customers in the order of arrival; its
- * mean is known: a service outlasts the gaps since with exp(-gaps / service), and the least of k is 1/k of one.
+ * A control for queues of exponential services on one line: the wait that each customer would have if only the `depth`
+ * who came before it were there, which is most of what waits are at light loads. Of customers in the order of arrival.
+ * The busier the servers, the further back a wait begins.
  */
 export function leadingWaits(
   arrivals: ArrayLike<number>,
   services: ArrayLike<number>,
-  law: { readonly rate: number; readonly service: number; readonly servers: number },
+  line: Line,
+  depth = Math.round(line.servers / (1 - (line.rate * line.service) / line.servers)),
 ): Control {
-  const { rate, service, servers } = law
+  const free = new Float64Array(line.servers)
   const values = Float64Array.from(services, (_, i) => {
-    if (i < servers) return 0
-    let least = Number.POSITIVE_INFINITY
-    for (let k = 1; k <= servers; k++) {
-      const left = (services[i - k] as number) - ((arrivals[i] as number) - (arrivals[i - k] as number))
-      least = Math.min(least, left)
+    // The first have fewer before them.
+    if (i < depth) return 0
+    free.fill(0)
+    for (let j = i - depth; j < i; j++) {
+      const first = earliest(free)
+      free[first] = Math.max(arrivals[j] as number, free[first] as number) + (services[j] as number)
     }
-    return Math.max(0, least)
+    return Math.max(0, (free[earliest(free)] as number) - (arrivals[i] as number))
   })
-  let busy = 1
-  for (let m = 1; m <= servers; m++) busy *= (rate * service) / (rate * service + m)
-  return { values, mean: (busy * service) / servers }
+  return { values, mean: leadingMean(line, depth) }
+}
+
+function earliest(free: Float64Array): number {
+  let first = 0
+  for (let k = 1; k < free.length; k++) if ((free[k] as number) < (free[first] as number)) first = k
+  return first
+}
+
+/** The mean wait of who comes after `depth` others to servers that were empty, by the chances of how many are there. */
+export function leadingMean({ rate, service, servers }: Line, depth: number): number {
+  let chances = new Float64Array(depth + 2)
+  chances[0] = 1
+  for (let customer = 0; customer < depth; customer++) {
+    const next = new Float64Array(depth + 2)
+    for (let there = 0; there <= depth; there++) next[there + 1] = chances[there] as number
+    // Until the next arrival they leave one by one, each as likely first as its rate has it.
+    for (let there = depth + 1; there > 0; there--) {
+      const leaving = Math.min(there, servers) / service
+      const mass = next[there] as number
+      next[there] = (mass * rate) / (rate + leaving)
+      next[there - 1] = (next[there - 1] as number) + (mass * leaving) / (rate + leaving)
+    }
+    chances = next
+  }
+  let wait = 0
+  for (let there = servers; there <= depth; there++) {
+    wait += ((chances[there] as number) * (there - servers + 1) * service) / servers
+  }
+  return wait
 }
