@@ -1,6 +1,6 @@
 // The answer of `simulate serve --json`. Seconds, requests, tokens; null where a figure does not apply or, of a system
 // that is saturated, where it would tell the length of the run.
-import { type Distribution, distribution } from './measure.ts'
+import { type Distribution, distribution, type Percentiles, percentilesOf } from './measure.ts'
 import type { Deadlines, Outcome } from './simulator.ts'
 
 export interface ServingAnswer {
@@ -54,6 +54,10 @@ export interface ServingAnswer {
       readonly waiting: number
       readonly running: number
       readonly kv: number
+      /** Of the requests completed in it. */
+      readonly ttft_s: Percentiles | null
+      readonly tpot_s: Percentiles | null
+      readonly e2e_s: Percentiles | null
     }[]
   }
 }
@@ -77,6 +81,16 @@ export function servingAnswer(o: Outcome, options: AnswerOptions): ServingAnswer
   const promised = Object.values(deadlines).some((d) => d !== undefined)
   const end = o.end > 0 ? o.end : Number.NaN
   const perSecond = (n: number) => (o.end > 0 ? n / o.end : 0)
+  const { windows } = o.timeline
+  const completed = windows.map((w) => w.completed)
+  const over = {
+    ttft: percentilesOf(o.ttft, completed),
+    tpot: percentilesOf(
+      o.tpot,
+      windows.map((w) => w.paced),
+    ),
+    e2e: percentilesOf(o.e2e, completed),
+  }
   const average = (integral: number) => (o.end > 0 ? integral / end : 0)
   return {
     saturated: o.saturated,
@@ -113,13 +127,16 @@ export function servingAnswer(o: Outcome, options: AnswerOptions): ServingAnswer
     by_model: o.byModel,
     timeline: {
       width_s: o.timeline.width,
-      rows: o.timeline.windows.map((w, i) => ({
+      rows: windows.map((w, i) => ({
         time_s: i * o.timeline.width,
         arrivals: w.arrivals,
         completed: w.completed,
         waiting: w.waiting,
         running: w.running,
         kv: w.kv,
+        ttft_s: tokens ? stationary(over.ttft[i] ?? null) : null,
+        tpot_s: tokens ? (over.tpot[i] ?? null) : null,
+        e2e_s: stationary(over.e2e[i] ?? null),
       })),
     },
   }

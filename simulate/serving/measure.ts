@@ -53,6 +53,23 @@ export function mean(values: ArrayLike<number>): number {
   return sum / values.length
 }
 
+export interface Percentiles {
+  readonly p50: number
+  readonly p90: number
+  readonly p99: number
+}
+
+/** Of stretches of a column one after the other, as long as each says; null of those without values. */
+export function percentilesOf(column: Column, lengths: readonly number[]): (Percentiles | null)[] {
+  let from = 0
+  return lengths.map((length) => {
+    const sorted = column.all.slice(from, from + length).sort()
+    from += length
+    if (sorted.length === 0) return null
+    return { p50: quantile(sorted, 0.5), p90: quantile(sorted, 0.9), p99: quantile(sorted, 0.99) }
+  })
+}
+
 /** Linear between the two nearest of sorted values. */
 export function quantile(sorted: ArrayLike<number>, share: number): number {
   const at = share * (sorted.length - 1)
@@ -110,6 +127,8 @@ export class Level {
 export interface Window {
   arrivals: number
   completed: number
+  /** Of these, the ones of two tokens and more. */
+  paced: number
   inTime: number
   reward: number
   best: number
@@ -142,6 +161,7 @@ export class Timeline {
       this.windows.push({
         arrivals: 0,
         completed: 0,
+        paced: 0,
         inTime: 0,
         reward: 0,
         best: 0,
@@ -165,6 +185,7 @@ export class Timeline {
               ...b,
               arrivals: a.arrivals + b.arrivals,
               completed: a.completed + b.completed,
+              paced: a.paced + b.paced,
               inTime: a.inTime + b.inTime,
               reward: a.reward + b.reward,
               best: a.best + b.best,

@@ -501,6 +501,7 @@ class Simulation implements Events {
       !(tpot > (deadlines.tpot ?? Number.POSITIVE_INFINITY))
     const window = this.timeline.at(this.now)
     window.completed++
+    if (r.output > 1) window.paced++
     if (met) {
       this.inTime++
       window.inTime++

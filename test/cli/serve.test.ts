@@ -1,8 +1,9 @@
 // `memwall simulate serve` as a user runs it.
-import { readFileSync, writeFileSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { memwall, scratch } from './run.ts'
+import { main, memwall, scratch } from './run.ts'
 
 const folder = scratch()
 const run = (...args: string[]) => memwall(['simulate', 'serve', ...args], folder)
@@ -98,6 +99,64 @@ describe('simulate serve', () => {
       requests: { offered: 2, completed: 1, rejected: 1 },
       rejected: [{ why: 'longer than the 2048 positions of opt-1.3b', count: 1, first: 0 }],
     })
+  })
+
+  it('leaves whole lines where it is killed while it writes them', { timeout: 60_000 }, async () => {
+    const file = join(folder, 'cut.jsonl')
+    const load = ['--load', '0.7', '--requests', '1M', '--rows', 'cut.jsonl']
+    await new Promise<void>((done) => {
+      const child = execFile(process.execPath, [main, 'simulate', 'serve', ...fleet, ...load], { cwd: folder }, () => {
+        clearInterval(watch)
+        done()
+      })
+      const written = () => existsSync(file) && statSync(file).size > 0
+      const watch = setInterval(() => written() && child.kill('SIGKILL'), 5)
+    })
+    const lines = readFileSync(file, 'utf8').split('\n')
+    // The last may be cut where the kill met the write itself.
+    const ids = new Set(lines.slice(0, -1).map((line) => JSON.parse(line).id))
+    expect(ids.size).toBe(lines.length - 1)
+    expect(ids.size).toBeGreaterThan(100)
+    expect(ids.size).toBeLessThan(1e6)
+  })
+
+  it('drops who is late, within the deadline of all others, at twice what it can serve', async () => {
+    const args = [...fleet, '--load', '2', '--requests', '4000', '--output', '8', '--deadline', '1s', '--json']
+    const dropping = JSON.parse((await run(...args, '--drop-late')).stdout)
+    const { offered, completed, dropped, rejected, unfinished } = dropping.requests
+    expect(dropped).toBeGreaterThan(500)
+    expect(completed + dropped + rejected + unfinished).toBe(offered)
+    expect(dropping.wait_s.p99).toBeLessThanOrEqual(1)
+    const keeping = JSON.parse((await run(...args)).stdout)
+    expect(keeping.requests.dropped).toBe(0)
+    // Who is started at the last moment is late nevertheless: dropping bounds the wait, and saves nobody in a line.
+    expect(dropping.availability).toBeGreaterThanOrEqual(keeping.availability)
+    expect(keeping.wait_s).toBeNull()
+  })
+
+  it('prices the time of all devices and counts the energy of those at work', async () => {
+    const args = [...fleet, '--replicas', '3', '--rate', '30', ...short, '--json']
+    const priced = JSON.parse((await run(...args, '--price', '2.5')).stdout)
+    expect(priced.cost).toBeCloseTo((3 * 2.5 * priced.duration_s) / 3600, 12)
+    // An A100 has 400 W.
+    expect(priced.energy_j).toBeCloseTo(400 * 3 * priced.utilization * priced.duration_s, 6)
+    expect(JSON.parse((await run(...args)).stdout).cost).toBeNull()
+  })
+
+  it('gives the percentiles of latencies over time, of the same requests as the whole', async () => {
+    const { stdout } = await run(...fleet, '--load', '0.6', '--requests', '3000', '--output', '8', '--json')
+    const answer = JSON.parse(stdout)
+    const { rows } = answer.timeline
+    expect(rows.reduce((sum: number, r: { completed: number }) => sum + r.completed, 0)).toBe(3000)
+    for (const key of ['ttft_s', 'tpot_s', 'e2e_s']) {
+      const some = rows.filter((r: { completed: number }) => r.completed > 0)
+      expect(
+        some.every((r: Record<string, { p50: number; p99: number }>) => (r[key]?.p50 ?? 1) <= (r[key]?.p99 ?? 0)),
+      ).toBe(true)
+      const largest = Math.max(...some.map((r: Record<string, { p99: number }>) => r[key]?.p99 ?? 0))
+      expect(largest).toBeGreaterThanOrEqual(answer[key].p99)
+    }
+    expect(rows.find((r: { completed: number }) => r.completed === 0)?.e2e_s ?? null).toBeNull()
   })
 
   writeFileSync(join(folder, 'disorder.csv'), 'time,prompt,output\n3,1,1\n2,1,1\n')
