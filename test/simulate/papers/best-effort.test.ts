@@ -10,6 +10,20 @@ describe('best-effort-serving', () => {
     expect(rows.filter((r) => r.status === 'reproduced' || r.why === null)).toEqual([])
     expect(new Set(rows.map((r) => `${r.table}/${r.item}`)).size).toBe(rows.length)
   })
+  it('holds what is published as a lower bound against what is below it alone', async () => {
+    const rows = (await loadPaper('best-effort-serving')).rows()
+    const gains = rows.filter((r) => r.item.endsWith('/held-rate-to-static') && r.published !== null)
+    expect(gains.length).toBeGreaterThan(1)
+    for (const r of gains) expect(r.status).toBe((r.computed ?? 0) >= 10 ? 'not reproducible' : 'off')
+  })
+  it('has no interval of a share beyond 0 and 1', async () => {
+    const rows = (await loadPaper('best-effort-serving')).rows()
+    const shares = rows.filter((r) => /availability|performance$|above-9/.test(r.item))
+    const ends = shares.flatMap((r) => (/95 % (\S+) to (\S+)[;)]/.exec(r.why ?? '') ?? []).slice(1).map(Number))
+    expect(ends.length).toBeGreaterThan(200)
+    expect(Math.min(...ends)).toBeGreaterThanOrEqual(0)
+    expect(Math.max(...ends)).toBeLessThanOrEqual(1)
+  })
   it('measures again what its file says of static serving', async () => {
     const rows = (await loadPaper('best-effort-serving')).rows()
     const rate = rows.find((r) => r.item === '4-0-0/static/held-rate')?.computed ?? 0
