@@ -74,6 +74,8 @@ const beside: readonly (readonly [kernel: string, shape: Partial<Sizes>])[] = [
   ['attention-decode', { heads: 8, 'kv-heads': 2, tokens: 4096 }],
   ['attention-decode', { heads: 12, 'kv-heads': 12, 'head-dim': 64, tokens: 1500 }],
   ['attention-nuq4', { heads: 8, 'kv-heads': 8, tokens: 1024 }],
+  ['attention-nuq4', { heads: 4, 'kv-heads': 4, tokens: 2048, bits: 3 }],
+  ['attention-nuq4', { heads: 4, 'kv-heads': 4, tokens: 2048, bits: 2 }],
   ['layer-norm', { rows: 64, width: 768 }],
   ['rms-norm', { rows: 2048, width: 2048 }],
   ['softmax', { rows: 4096, width: 512 }],
@@ -109,7 +111,8 @@ export async function reportCases(kernels: readonly AnyKernel[], extent: Extent,
   })
 }
 
-function fits(kernel: AnyKernel, shape: Partial<Sizes>): boolean {
+/** Whether a kernel has all sizes of a shape. */
+export function fits(kernel: AnyKernel, shape: Partial<Sizes>): boolean {
   return Object.keys(shape).every((name) => Object.hasOwn(kernel.sizes, name))
 }
 

@@ -13,6 +13,7 @@ export interface Kvquant extends Record<string, number> {
   'head-dim': number
   tokens: number
   outliers: number
+  bits: number
 }
 
 /** Tokens whose codes lie together, and tokens whose outliers are listed together. */
@@ -44,23 +45,23 @@ function fillOutliers(s: Kvquant, seed: number) {
 }
 const outlierSeeds = { k: 115, v: 116 } as const
 
-/** Tables of 16 entries in [-1, 1], denser near 0, as those fitted to keys and to values are; exact in halves. */
-export const tables: Readonly<Record<'k' | 'v', Float64Array>> = {
-  k: Float64Array.from({ length: 16 }, (_, i) => Math.round(1024 * Math.sin(((i - 7.5) / 7.5) * 1.2) ** 3) / 1024),
-  v: Float64Array.from(
-    { length: 16 },
-    (_, i) => Math.round(1024 * (0.6 * ((i - 7.5) / 7.5) + 0.4 * ((i - 7.5) / 7.5) ** 3)) / 1024,
-  ),
+/** Tables in [-1, 1], denser near 0, as those fitted to keys and to values are; exact in halves. */
+function tablesOf({ bits }: Kvquant): Readonly<Record<'k' | 'v', Float64Array>> {
+  const middle = (2 ** bits - 1) / 2
+  const table = (of: (x: number) => number) =>
+    Float64Array.from({ length: 2 ** bits }, (_, i) => Math.round(1024 * of((i - middle) / middle)) / 1024)
+  return { k: table((x) => Math.sin(x * 1.2) ** 3), v: table((x) => 0.6 * x + 0.4 * x ** 3) }
 }
 
 /** Where the turns begin, and those of the first positions. */
 export const firstTurn = 16
 export const placeTurns = (s: Kvquant) => firstTurn + runsOf(s) * pairsOf(s)
 
-/** Entries of the tables of keys and values; cosine and sine of every pair at every 32nd position; at the first 64. */
+/** Entries of the tables of keys and values, sixteen in any case; cosine and sine of every pair at every 32nd position; at the first 64. */
 function turns(s: Kvquant): Float64Array {
   const pairs = pairsOf(s)
-  const entries = [...tables.k].flatMap((entry, i) => [entry, tables.v[i] as number])
+  const { k, v } = tablesOf(s)
+  const entries = [...k].flatMap((entry, i) => [entry, v[i] as number])
   const rows = [...Array(runsOf(s)).keys()].map((i) => i * run).concat([...Array(tile).keys()])
   const out = new Float64Array(2 * (firstTurn + rows.length * pairs))
   out.set(entries)
@@ -93,8 +94,8 @@ export function kvquantTensors(s: Kvquant): Tensor[] {
   const sparse = (of: 'k' | 'v') =>
     input(`${of}_outliers`, units * tilesOf(s) * outliersOf(s), 'u32', fillOutliers(s, outlierSeeds[of]))
   return [
-    input('k', units * runsOf(s) * loadsOf(s) * run * 4, 'u32', { kind: 'bits', seed: seeds.k }),
-    input('v', units * runsOf(s) * dim * 4, 'u32', { kind: 'bits', seed: seeds.v }),
+    input('k', units * runsOf(s) * loadsOf(s) * run * s.bits, 'u32', { kind: 'bits', seed: seeds.k }),
+    input('v', units * runsOf(s) * dim * s.bits, 'u32', { kind: 'bits', seed: seeds.v }),
     input('k_scales', units * dim * 2, 'fp16', fillKeyScales),
     input('v_scales', s.batch * tilesOf(s) * tile * 2, 'fp16', fillValueScales),
     values('turns', 'fp32', turns(s)),
@@ -102,7 +103,18 @@ export function kvquantTensors(s: Kvquant): Tensor[] {
   ]
 }
 
-const code = (seed: number, word: number, place: number) => (hash(seed, word) >>> (4 * place)) & 15
+/**
+ * Code `i` of the 32 that lie together, in as many words as a code has bits. Of four bits: in order. Of fewer, the lower
+ * two: byte b of eight holds those of places 2b and 2b + 1, then those of 16 more; the third: byte b of four holds those
+ * of the even places from 8b on, then those of the odd ones.
+ */
+function code({ bits }: Kvquant, seed: number, load: number, i: number): number {
+  const at = (bit: number) => hash(seed, load * bits + (bit >>> 5)) >>> (bit & 31)
+  if (bits === 4) return at(4 * i) & 15
+  const [pair, odd] = [i >>> 1, i & 1]
+  const lower = at(8 * (pair & 7) + 4 * (pair >>> 3) + 2 * odd) & 3
+  return bits === 2 ? lower : lower + 4 * (at(64 + 8 * (pair >>> 2) + 4 * odd + (pair & 3)) & 1)
+}
 
 /** Outliers of a head's tile by place. */
 function outlierReader(s: Kvquant, of: 'k' | 'v', unit: number): (tile: number) => Map<number, number> {
@@ -123,6 +135,7 @@ function outlierReader(s: Kvquant, of: 'k' | 'v', unit: number): (tile: number) 
 export function keyRows(s: Kvquant, unit: number): RowReader {
   const dim = s['head-dim']
   const pairs = pairsOf(s)
+  const table = tablesOf(s).k
   const scales = reader(fillKeyScales)
   const outliers = outlierReader(s, 'k', unit)
   const flat = new Float64Array(dim)
@@ -132,8 +145,8 @@ export function keyRows(s: Kvquant, unit: number): RowReader {
     const aside = outliers(Math.floor(j / tile))
     for (let c = 0; c < dim; c++) {
       const pair = c % pairs
-      const word = ((first + Math.floor(pair / loadPairs)) * run + (j % run)) * 4 + ((pair >>> 2) & 3)
-      const entry = tables.k[code(seeds.k, word, 2 * (pair & 3) + (c < pairs ? 0 : 1))] as number
+      const load = (first + Math.floor(pair / loadPairs)) * run + (j % run)
+      const entry = table[code(s, seeds.k, load, 2 * (pair % loadPairs) + (c < pairs ? 0 : 1))] as number
       // Keys' outliers are listed channel by channel.
       const outlier = aside.get(c * tile + (j % tile)) ?? 0
       const [scale, zero] = [scales((unit * dim + c) * 2), scales((unit * dim + c) * 2 + 1)]
@@ -155,6 +168,7 @@ export function keyRows(s: Kvquant, unit: number): RowReader {
 /** A head's values. */
 export function valueRows(s: Kvquant, unit: number): RowReader {
   const dim = s['head-dim']
+  const table = tablesOf(s).v
   const scales = reader(fillValueScales)
   const outliers = outlierReader(s, 'v', unit)
   const sequence = Math.floor(unit / s['kv-heads'])
@@ -164,8 +178,7 @@ export function valueRows(s: Kvquant, unit: number): RowReader {
     const token = sequence * tilesOf(s) * tile + j
     const [scale, zero] = [scales(token * 2), scales(token * 2 + 1)]
     for (let c = 0; c < dim; c++) {
-      const word = (first + c) * 4 + ((j % run) >>> 3)
-      const entry = tables.v[code(seeds.v, word, j & 7)] as number
+      const entry = table[code(s, seeds.v, first + c, j % run)] as number
       // Values' outliers are listed token by token.
       const outlier = aside.get((j % tile) * dim + c) ?? 0
       out[c] = (entry + outlier) * scale + zero

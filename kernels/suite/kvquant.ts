@@ -347,7 +347,7 @@ function threadPlans(s: Kvquant, { threads = 1 }: Facts): Plan[] {
           source: 'attendTable',
           buffers: ['q', 'k', 'v', 'k_scales', 'v_scales', 'turns', 'turned', 'parts', 'room', ...outliers],
           groups: [units * splits, 1, 1],
-          args: [dim, s.tokens, s['kv-heads'], rows, splits, chunk, scale, tilesOf(s), sparse ? 1 : 0],
+          args: [dim, s.tokens, s['kv-heads'], rows, splits, chunk, scale, tilesOf(s), sparse ? 1 : 0, s.bits],
         },
         { source: 'merge', buffers: ['parts', 'output'], groups: [units * rows, 1, 1], args: [dim, splits, 1] },
       ],
@@ -396,7 +396,8 @@ function expectations(s: Kvquant, random: Random): Expectation[] {
 
 export const attentionNuq4 = kernel<Kvquant>({
   name: 'attention-nuq4',
-  means: 'decode attention over 4-bit codes of a table, keys rotated as they are read, outliers beside (KVQuant)',
+  means:
+    'decode attention over codes of a table, usually of 4 bits, keys rotated as they are read, outliers beside (KVQuant)',
   sizes: {
     batch: decodeSizes.batch,
     heads: decodeSizes.heads,
@@ -404,6 +405,7 @@ export const attentionNuq4 = kernel<Kvquant>({
     'head-dim': decodeSizes['head-dim'],
     tokens: decodeSizes.tokens,
     outliers: { means: 'elements kept aside, per thousand', default: 10, least: 0 },
+    bits: { means: 'of a code: fewer than 4 on threads only', default: 4, of: [2, 3, 4] },
   },
   shapes: {
     small: [{ heads: 4, 'kv-heads': 4, tokens: 2048 }],
@@ -412,7 +414,7 @@ export const attentionNuq4 = kernel<Kvquant>({
   baseline: ({ outliers: _, ...s }) => ({ kernel: 'attention-decode', sizes: { ...s, query: 1, bits: 16 } }),
   problem: (s) => {
     const rows = s.batch * s.heads * s['head-dim']
-    const store = kvquantStore({ bits: 4, outliers: s.outliers / 1000, sink: 0, storage: 'paper' })
+    const store = kvquantStore({ bits: s.bits as 2 | 3 | 4, outliers: s.outliers / 1000, sink: 0, storage: 'paper' })
     const module = { ...attentionModule(s), rotary: s['head-dim'] }
     return {
       tensors: [
@@ -425,5 +427,5 @@ export const attentionNuq4 = kernel<Kvquant>({
       expectations: (random) => expectations(s, random),
     }
   },
-  plans: { webgpu: plans, wasm: threadPlans },
+  plans: { webgpu: (s, facts) => (s.bits === 4 ? plans(s, facts) : []), wasm: threadPlans },
 })

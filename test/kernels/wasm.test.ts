@@ -104,6 +104,10 @@ const shapes: Readonly<Record<string, readonly Sizes[]>> = {
     { heads: 4, 'kv-heads': 2, 'head-dim': 80, tokens: 97, batch: 2 },
     { heads: 1, 'kv-heads': 1, 'head-dim': 24, tokens: 33, outliers: 0 },
     { heads: 1, 'kv-heads': 1, 'head-dim': 64, tokens: 1 },
+    { heads: 2, 'kv-heads': 2, 'head-dim': 128, tokens: 301, bits: 3 },
+    { heads: 4, 'kv-heads': 2, 'head-dim': 40, tokens: 97, batch: 2, bits: 3, outliers: 30 },
+    { heads: 2, 'kv-heads': 2, 'head-dim': 128, tokens: 301, bits: 2 },
+    { heads: 3, 'kv-heads': 1, 'head-dim': 24, tokens: 33, bits: 2, outliers: 0 },
   ],
 }
 

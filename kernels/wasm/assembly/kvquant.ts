@@ -1,4 +1,4 @@
-// Decode attention over KVQuant's cache (arXiv 2401.18079), 64 tokens at a time: 4-bit codes of a table, keys turned as
+// Decode attention over KVQuant's cache (arXiv 2401.18079), 64 tokens at a time: codes of a table, keys turned as
 // they are read, outliers beside. The query is turned back to the first token of each run of 32, and its products with the
 // channels' scales and zero points are made once for the run; what is left of the angle depends on the place in the run.
 import { rescale, topOf, weightsOf } from './attention'
@@ -79,8 +79,32 @@ function turned(l: v128, h: v128, p: usize, t: usize, row: usize): v128 {
   return f32x4.add(f32x4.mul(x, v128.load(t)), f32x4.mul(y, v128.load(t + row)))
 }
 
+/** 32 codes of so many bits, two to a byte. */
+function nibbles(from: usize, bits: i32): v128 {
+  if (bits === 4) return v128.load(from)
+  const pairs = v128.load64_splat(from)
+  const low = v128.shuffle<i64>(pairs, i16x8.shr_u(pairs, 4), 0, 3)
+  const two = v128.or(v128.and(low, i8x16.splat(3)), i16x8.shl(v128.and(low, i8x16.splat(12)), 2))
+  if (bits === 2) return two
+  const third = i8x16.swizzle(v128.load32_splat(from, 8), i8x16(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3))
+  const even = i8x16(1, 2, 4, 8, 1, 2, 4, 8, 1, 2, 4, 8, 1, 2, 4, 8)
+  const odd = i8x16(16, 32, 64, -128, 16, 32, 64, -128, 16, 32, 64, -128, 16, 32, 64, -128)
+  const first = v128.and(i8x16.eq(v128.and(third, even), even), i8x16.splat(4))
+  const second = v128.and(i8x16.eq(v128.and(third, odd), odd), i8x16.splat(64))
+  return v128.or(two, v128.or(first, second))
+}
+
 /** Scores of a run of tokens, of which `count` are. */
-function scoreRun(scores: usize, k: usize, products: usize, turns: usize, table: usize, loads: i32, count: i32): void {
+function scoreRun(
+  scores: usize,
+  k: usize,
+  products: usize,
+  turns: usize,
+  table: usize,
+  loads: i32,
+  count: i32,
+  bits: i32,
+): void {
   const e0 = v128.load(table)
   const e1 = v128.load(table, 16)
   const e2 = v128.load(table, 32)
@@ -94,7 +118,7 @@ function scoreRun(scores: usize, k: usize, products: usize, turns: usize, table:
     let s0 = f32x4.splat(0)
     let s1 = f32x4.splat(0)
     for (let g = 0; g < loads; g++) {
-      const both = v128.load(k + ((<usize>(g * run + j)) << 4))
+      const both = nibbles(k + ((<usize>((g * run + j) * bits)) << 2), bits)
       const p = products + ((<usize>g) << 6)
       const t = turns + 2 * row * j + ((<usize>g) << 6)
       const lowCodes = v128.and(both, i8x16.splat(0xf))
@@ -125,7 +149,7 @@ function scoreRun(scores: usize, k: usize, products: usize, turns: usize, table:
 }
 
 /** out[c] += the values of a run, weighed: even tokens' weights, then odd ones'. */
-function weighRun(out: usize, v: usize, weights: usize, table: usize, dim: i32): void {
+function weighRun(out: usize, v: usize, weights: usize, table: usize, dim: i32, bits: i32): void {
   const e0 = v128.load(table)
   const e1 = v128.load(table, 16)
   const e2 = v128.load(table, 32)
@@ -135,7 +159,7 @@ function weighRun(out: usize, v: usize, weights: usize, table: usize, dim: i32):
   const t2 = plane2(e0, e1, e2, e3)
   const t3 = plane3(e0, e1, e2, e3)
   for (let c = 0; c < dim; c++) {
-    const both = v128.load(v + ((<usize>c) << 4))
+    const both = nibbles(v + ((<usize>(c * bits)) << 2), bits)
     let codes = v128.and(both, i8x16.splat(0xf))
     let w = weights
     let s0 = f32x4.splat(0)
@@ -164,7 +188,7 @@ function weighRun(out: usize, v: usize, weights: usize, table: usize, dim: i32):
 /**
  * args: q, k, v, scales of k, scales of v, turns, turn table (as above), parts, scratch, outliers of k, outliers of v,
  * starts, dim, tokens, key heads, rows of a unit, splits, keys of a split, the bits of log2(e) / √dim, tiles, whether
- * there are outliers. Piece: unit × split. Scratch of a piece: two runs' products, 64 scores, 64 weights.
+ * there are outliers, bits of a code. Piece: unit × split. Scratch of a piece: two runs' products, 64 scores, 64 weights.
  */
 export function attendTable(args: usize, piece: i32): void {
   const dim = word(args, 12)
@@ -176,6 +200,7 @@ export function attendTable(args: usize, piece: i32): void {
   const scale = reinterpret<f32>(word(args, 18))
   const tiles = word(args, 19)
   const sparse = word(args, 20) !== 0
+  const bits = word(args, 21)
   const pairs = dim / 2
   const loads = (pairs + 15) / 16
   const wide = loads * 16
@@ -202,7 +227,7 @@ export function attendTable(args: usize, piece: i32): void {
         const own = products + <usize>(6 * wide * i) * 4
         const turns = at(args, 5) + tables + ((<usize>(2 * t + i) * pairs) << 3)
         prepare(own, q, scales, turns, pairs, wide, scale)
-        const k = at(args, 1) + <usize>number * loads * run * 16
+        const k = at(args, 1) + <usize>number * loads * run * bits * 4
         scoreRun(
           scores + <usize>(run * i) * 4,
           k,
@@ -211,6 +236,7 @@ export function attendTable(args: usize, piece: i32): void {
           at(args, 6),
           loads,
           least(run, count - run * i),
+          bits,
         )
       }
       if (sparse) keyOutliers(args, unit * tiles + t, products, scores, pairs, wide, count)
@@ -230,8 +256,8 @@ export function attendTable(args: usize, piece: i32): void {
       }
       if (sparse) valueOutliers(args, unit * tiles + t, weights, part, dim)
       for (let i = 0; i < 2 && i * run < count; i++) {
-        const v = at(args, 2) + <usize>((unit * tiles + t) * 2 + i) * dim * 16
-        weighRun(part, v, weights + <usize>(run * i) * 4, at(args, 6) + 64, dim)
+        const v = at(args, 2) + <usize>((unit * tiles + t) * 2 + i) * dim * bits * 4
+        weighRun(part, v, weights + <usize>(run * i) * 4, at(args, 6) + 64, dim, bits)
       }
       for (let p: usize = 0; p < row; p += 4) store<f32>(part + p, load<f32>(part + p) + zeros)
     }
