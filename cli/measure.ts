@@ -8,7 +8,7 @@ import { type Comparison, compared } from '../kernels/comparison.ts'
 import type { AnyKernel, Sizes } from '../kernels/kernel.ts'
 import { type OpenOptions, openBackend } from '../kernels/open.ts'
 import { reached } from '../kernels/reach.ts'
-import { casesOf, type Extent, measureSuite, type Suite, type SuiteOptions } from '../kernels/suite.ts'
+import { casesOf, type Extent, fits, measureSuite, type Suite, type SuiteOptions } from '../kernels/suite.ts'
 import type { Answer } from './answer.ts'
 import { UsageError } from './errors.ts'
 import { hasLocal, loadMachineArgument } from './source.ts'
@@ -95,10 +95,35 @@ async function measuredOn(
       ...(flags.seconds !== undefined && { seconds: flags.seconds }),
       ...(process.stderr.isTTY && { progress }),
     })
-    return { measured: described(suite, backend, machine?.name), extent, ...(seen && { profile: seen }) }
+    return {
+      measured: described(suite, backend, machine?.name, leftOut(asked, kernels, flags, all, name)),
+      extent,
+      ...(seen && { profile: seen }),
+    }
   } finally {
     await backend.close()
   }
+}
+
+/** What was named and is not measured, or what there is and the library has not. */
+function leftOut(
+  asked: readonly AnyKernel[],
+  kernels: readonly AnyKernel[],
+  { shape = [] }: MeasureFlags,
+  all: boolean,
+  backend: BackendName,
+): string[] {
+  const missing = asked.filter((k) => !kernels.includes(k)).map((k) => k.name)
+  const warnings = missing.length === 0 ? [] : [`not measured, since ${backend} has none: ${missing.join(', ')}`]
+  if (all || shape.length === 0) return warnings
+  const unfit = kernels.filter((kernel) => !shape.some((sizes) => fits(kernel, sizes)))
+  return [
+    ...warnings,
+    ...unfit.map(({ name, sizes }) => {
+      const has = Object.keys(sizes).join(', ') || 'no sizes'
+      return `${name} was not measured: no --shape fits it, which has ${has}`
+    }),
+  ]
 }
 
 const adapterOf = ({ adapter }: MeasureFlags) => (adapter === undefined ? {} : { adapter })
@@ -126,8 +151,13 @@ function progress(done: number, all: number, at: string): void {
   process.stderr.write(`\r\u001b[K${done + 1}/${all} ${at}${done + 1 === all ? '\r\u001b[K' : ''}`)
 }
 
-export function described(suite: Suite, { name, facts }: Backend, machine: string | undefined): Measured {
-  const warnings: string[] = []
+export function described(
+  suite: Suite,
+  { name, facts }: Backend,
+  machine: string | undefined,
+  noted: readonly string[] = [],
+): Measured {
+  const warnings = [...noted]
   if (facts.software) warnings.push(`${facts.device} is emulated in software: its times mean nothing`)
   else if (machine === undefined) {
     warnings.push(`${facts.device} is no machine that is known: nothing is predicted; --on names one`)

@@ -40,6 +40,23 @@ describe('memwall measure', () => {
     expect(ratio).toBe(against_s / median_s)
   })
 
+  it('says which of the kernels named no shape fits', async () => {
+    const asked = ['measure', 'softmax', 'rms-norm', 'fma', '--shape', 'rows=9', '--shape', 'rows=8,residual=1']
+    const { code, stdout } = await memwall([...asked, '--backend', 'wasm', '--json'])
+    expect(code).toBe(0)
+    const { rows, warnings } = JSON.parse(stdout)
+    expect(rows.map((r: { kernel: string }) => r.kernel)).toEqual(['softmax', 'rms-norm', 'rms-norm'])
+    expect(warnings).toContain('fma was not measured: no --shape fits it, which has lanes, steps, bits')
+  })
+
+  it('says which kernels the library has not, where none is named', async () => {
+    const asked = ['measure', '--backend', 'tfjs', '--shape', 'rows=9,width=8', '--json']
+    const { stdout } = await memwall(asked)
+    const { rows, warnings } = JSON.parse(stdout)
+    expect(rows.map((r: { kernel: string }) => r.kernel)).toEqual(['layer-norm', 'softmax'])
+    expect(warnings[0]).toMatch(/^not measured, since tfjs has none: stream-read, .*rms-norm/)
+  })
+
   it('says so where the library has no such kernel', async () => {
     const { code, stdout } = await memwall(['measure', 'rms-norm', '--backend', 'tfjs', '--json'])
     expect(code).toBe(1)
