@@ -37,7 +37,12 @@ async function build(args: readonly string[]): Promise<CommandUnknownOpts> {
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(commanderError(text)) })
     .addHelpText('after', examples)
-  for (const [name, { summary, load }] of Object.entries(commands)) {
+  // Only help and an unknown command need the others.
+  const [first = ''] = args
+  const rows = Object.hasOwn(commands, first)
+    ? Object.entries(commands).filter(([name]) => name === first)
+    : Object.entries(commands)
+  for (const [name, { summary, load }] of rows) {
     const command: CommandUnknownOpts = args.includes(name) ? await (await load()).command(args) : new Command(name)
     program.addCommand(command.summary(summary))
     inherit(command, program as CommandUnknownOpts)

@@ -3,12 +3,11 @@
 import type { AttentionConstants } from './attention-time.ts'
 import { type Ceilings, ceilingIntervals } from './ceiling-time.ts'
 import { type CodecConstants, publishedKernels } from './codec-time.ts'
-import type { CollectiveConstants } from './collective-time.ts'
 import globalSet from './constants.json' with { type: 'json' }
 import type { GemmConstants, NarrowProducts } from './gemm-time.ts'
 import type { Intervals } from './interval.ts'
 import type { Machine } from './machine.ts'
-import type { PlainConstants } from './plain-time.ts'
+import type { CollectiveConstants, PlainConstants } from './plain-time.ts'
 
 export const calibrations = ['none', 'global', 'measured'] as const
 export type Calibration = (typeof calibrations)[number]

@@ -6,7 +6,6 @@ import { operatorBytes } from '../model/operator.ts'
 import { type AttentionFacts, attentionFacts, attentionTime } from './attention-time.ts'
 import { ceilingTime } from './ceiling-time.ts'
 import { codecTime } from './codec-time.ts'
-import { collectiveSeconds } from './collective-time.ts'
 import {
   type GemmModel,
   type GemmTime,
@@ -17,7 +16,7 @@ import {
   quantizedBytes,
 } from './gemm-time.ts'
 import type { Link, Machine } from './machine.ts'
-import { plainSeconds } from './plain-time.ts'
+import { collectiveSeconds, plainSeconds } from './plain-time.ts'
 import type { Constants, Profile } from './profile.ts'
 
 export const limits = ['memory', 'compute', 'network'] as const

@@ -1,7 +1,6 @@
 // What each term is worth: the error on machines left out and on halves of a machine's rows left out, with all terms and
 // with one held where it vanishes, every other constant fitted anew; of fp8 products, the term is only taken out.
 
-import type { CollectiveConstants } from '../../hardware/collective-time.ts'
 import { type AttentionKind, attentionRatios, fitAttention, type Held, scored } from '../../hardware/fit/attention.ts'
 import { collectiveRatios, fitCollectives } from '../../hardware/fit/collective.ts'
 import { errorsOf } from '../../hardware/fit/errors.ts'
@@ -9,6 +8,7 @@ import { fitGemm, gemmNames, gemmRatios, gemmStart } from '../../hardware/fit/ge
 import { fitNarrow, narrowRatios } from '../../hardware/fit/narrow.ts'
 import { type Fitting, otherHalf, ratiosBy, withoutEach } from '../../hardware/fit/schemes.ts'
 import type { GemmConstants } from '../../hardware/gemm-time.ts'
+import type { CollectiveConstants } from '../../hardware/plain-time.ts'
 import { type Column, type Table, table } from '../table.ts'
 import type { Data } from './data.ts'
 import { type Fits, halfOf, halfOfProduct, machineOf } from './fitted.ts'

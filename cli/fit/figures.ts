@@ -1,13 +1,12 @@
 // The figures that accuracy is judged by: each with its scheme, its errors where nothing was fitted, and its target.
 import { attentionBounds } from '../../hardware/attention-time.ts'
-import { collectiveBounds } from '../../hardware/collective-time.ts'
 import { type AttentionKind, scored } from '../../hardware/fit/attention.ts'
 import { type Errors, errorsOf } from '../../hardware/fit/errors.ts'
 import { type GemmRow, gemmNames, gemmRatios } from '../../hardware/fit/gemm.ts'
 import { fitOwnNarrow, narrowBounds, ownNarrowRatios } from '../../hardware/fit/narrow.ts'
 import { fitProbes, nearestProbes, probeSpread } from '../../hardware/fit/probes.ts'
 import { byGroup, otherHalf, ratiosBy, withoutEach } from '../../hardware/fit/schemes.ts'
-import { plainBounds } from '../../hardware/plain-time.ts'
+import { collectiveBounds, plainBounds } from '../../hardware/plain-time.ts'
 import type { Data, LayerRow } from './data.ts'
 import {
   attentionFitting,

@@ -1,5 +1,5 @@
 // Fits the collectives' constants to measured rows. Deterministic, as for attention. Reads no files.
-import { type CollectiveConstants, collectiveBounds, collectiveSeconds } from '../collective-time.ts'
+import { type CollectiveConstants, collectiveBounds, collectiveSeconds } from '../plain-time.ts'
 import { nelderMead } from './nelder-mead.ts'
 
 /** One measurement. */

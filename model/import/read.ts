@@ -3,8 +3,7 @@
 import type { Architecture } from '../architecture.ts'
 import type { FormatName } from '../format.ts'
 import type { Draft } from './blocks.ts'
-import { familyDefaults } from './defaults.ts'
-import { type Family, familyName, familyOf, files, type Modules } from './families.ts'
+import { type Family, familyDefaults, familyName, familyOf, files, type Modules } from './families.ts'
 import { ConfigError, Fields, isObject, shown } from './fields.ts'
 import type { Released } from './quantization.ts'
 

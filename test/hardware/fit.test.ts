@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { attentionBounds } from '../../hardware/attention-time.ts'
 import { loadMachine } from '../../hardware/catalog.ts'
-import { collectiveBounds, collectiveSeconds } from '../../hardware/collective-time.ts'
 import constantsFile from '../../hardware/constants.json' with { type: 'json' }
 import { type AttentionRow, attentionRatios, fitAttention, scored } from '../../hardware/fit/attention.ts'
 import { type CollectiveRow, collectiveRatios, fitCollectives } from '../../hardware/fit/collective.ts'
@@ -14,7 +13,7 @@ import { fitProbes, nearestProbes, probeShapes } from '../../hardware/fit/probes
 import { byGroup, otherHalf, ratiosBy, withoutEach } from '../../hardware/fit/schemes.ts'
 import { type GemmConstants, gemmBounds, gemmFacts } from '../../hardware/gemm-time.ts'
 import type { Interval } from '../../hardware/interval.ts'
-import { plainBounds } from '../../hardware/plain-time.ts'
+import { collectiveBounds, collectiveSeconds, plainBounds } from '../../hardware/plain-time.ts'
 import { globalConstants } from '../../hardware/profile.ts'
 
 const names = ['a100-80gb-sxm', 'h100-sxm', 'l40s'] as const
