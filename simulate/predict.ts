@@ -268,16 +268,17 @@ function generating({ query, phase, workload, batch, context, past, source, docu
 function held({ deployment, workload, query }: Resolved, round: Round, e: Estimate): Prediction['memory'] {
   const { holds = { deployment, workload }, beside = [] } = round
   const m = memoryOf(holds.deployment, holds.workload, e.passes.length === 1 ? (e.passes[0] ?? []) : e.passes.flat())
-  const sum = { weights: m.weights, kv: m.kv, activations: m.activations, reserved: m.reserved }
+  let { weights, kv, reserved } = m
   for (const b of beside) {
     const more = besideMemory(b)
-    sum.weights += more.weights
-    sum.kv += more.kv
-    sum.reserved += more.reserved
+    weights += more.weights
+    kv += more.kv
+    reserved += more.reserved
   }
-  const total = sum.weights + sum.kv + sum.activations
-  const { capacity } = query.machine.memory
-  return { ...sum, total, capacity: capacity ?? null, fits: capacity === undefined ? null : total <= capacity }
+  const total = weights + kv + m.activations
+  const { capacity = null } = query.machine.memory
+  const fits = capacity === null ? null : total <= capacity
+  return { weights, kv, activations: m.activations, reserved, total, capacity, fits }
 }
 
 /** Tokens a second of the whole batch: generated ones in decode, read ones in prefill and encode. */
