@@ -20,6 +20,7 @@ const table = {
   'attention-int4': async () => (await import('./suite/hierarchical.ts')).attentionInt4,
   'attention-int8': async () => (await import('./suite/hierarchical.ts')).attentionInt8,
   'attention-nuq4': async () => (await import('./suite/kvquant.ts')).attentionNuq4,
+  'append-nuq4': async () => (await import('./suite/append.ts')).appendNuq4,
   'centroid-lookup': async () => (await import('./suite/squeezed.ts')).centroidLookup,
   'index-compaction': async () => (await import('./suite/squeezed.ts')).indexCompaction,
   'attention-squeezed': async () => (await import('./suite/squeezed.ts')).attentionSqueezed,

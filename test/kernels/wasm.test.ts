@@ -84,6 +84,11 @@ const shapes: Readonly<Record<string, readonly Sizes[]>> = {
     { heads: 1, 'kv-heads': 1, 'head-dim': 40, tokens: 128 },
     { heads: 1, 'kv-heads': 1, 'head-dim': 8, tokens: 1 },
   ],
+  'append-nuq4': [
+    { batch: 2, 'kv-heads': 3, 'head-dim': 80, tokens: 41 },
+    { batch: 3, 'kv-heads': 1, 'head-dim': 128, tokens: 64 },
+    { batch: 1, 'kv-heads': 1, 'head-dim': 8, tokens: 1 },
+  ],
   'centroid-lookup': [
     { heads: 2, 'kv-heads': 2, 'head-dim': 128, tokens: 301 },
     { heads: 4, 'kv-heads': 2, 'head-dim': 80, tokens: 6001, clusters: 10 },

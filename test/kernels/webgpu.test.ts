@@ -63,6 +63,11 @@ const shapes: Readonly<Record<string, readonly Sizes[]>> = {
     { heads: 2, 'kv-heads': 1, 'head-dim': 40, tokens: 65, batch: 2 },
     { heads: 1, 'kv-heads': 1, 'head-dim': 16, tokens: 33, outliers: 0 },
   ],
+  'append-nuq4': [
+    { batch: 2, 'kv-heads': 3, 'head-dim': 80, tokens: 41 },
+    { batch: 3, 'kv-heads': 1, 'head-dim': 128, tokens: 64 },
+    { batch: 1, 'kv-heads': 1, 'head-dim': 8, tokens: 1 },
+  ],
   'centroid-lookup': [
     { heads: 2, 'kv-heads': 2, 'head-dim': 24, tokens: 301 },
     { heads: 2, 'kv-heads': 1, 'head-dim': 80, tokens: 6000, clusters: 10 },

@@ -1,5 +1,6 @@
 // AssemblyScript, compiled by `npm run build`: what the threads of the wasm backend run. Each exported function does one
 // piece of a launch; `args` points at 32-bit words, the addresses of its buffers first, then its numbers.
+export { appendKeys, appendValues } from './append'
 export { attend, merge } from './attention'
 export { gather, lookup, unpack } from './codes'
 export { depthwise } from './convolution'
