@@ -41,7 +41,7 @@ export function readCheckpoint(path: string, asked: string): TrainingState {
   if (stored.asked !== asked) {
     throw new UsageError(`--resume: ${path} is of another training; expected the same models, tasks and options`)
   }
-  const { replay, episode, best, learner } = stored
+  const { replay, episode, best, averaged, learner } = stored
   if (typeof episode !== 'number' || !parts.every((part) => typeof replay[part] === 'string')) throw damaged(path)
   const bytes = (part: Part) => {
     const { buffer, byteLength } = Uint8Array.from(Buffer.from(replay[part], 'base64'))
@@ -51,6 +51,7 @@ export function readCheckpoint(path: string, asked: string): TrainingState {
   return {
     episode,
     best,
+    averaged,
     learner,
     replay: {
       size: replay.size,

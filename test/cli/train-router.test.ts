@@ -34,7 +34,7 @@ describe('train-router', () => {
   })
 
   it('goes on after a kill to the very router of an undisturbed training, which serves', {
-    timeout: 60_000,
+    timeout: 120_000,
   }, async () => {
     const whole = await run(...args('whole.json', '--json'))
     expect(whole.stderr).toBe('')
@@ -60,6 +60,7 @@ describe('train-router', () => {
       checkpoint.replace('"rewards":"', '"reward":"'),
       checkpoint.replace('"actions":"', '"actions":"AAAA'),
       checkpoint.replace('"online":[[', '"online":[[1,'),
+      checkpoint.replace('"averaged":[{"weights":[', '"averaged":[{"weights":[1,'),
     ]) {
       writeFileSync(join(folder, 'cut.json.checkpoint'), broken)
       const { code, stderr } = await run(...args('cut.json', '--resume'))

@@ -59,6 +59,8 @@ export interface Hyper {
   readonly gamma: number
   /** What a missed deadline costs, in shares of a request's best worth. */
   readonly penalty: number
+  /** Part of the deadline over which what is still in time is worth less and less in training. */
+  readonly margin: number
   readonly batch: number
   /** Training steps between two copies of the online network into the target. */
   readonly sync: number
@@ -70,6 +72,7 @@ export const usualHyper: Hyper = {
   rate: 1e-3,
   gamma: 0.9,
   penalty: 6,
+  margin: 0.15,
   batch: 64,
   sync: 500,
   replay: 50_000,

@@ -86,6 +86,8 @@ export interface TrainingState {
   readonly episode: number
   readonly learner: LearnerState
   readonly best: Validated | undefined
+  /** Absent before the first episode. */
+  readonly averaged: readonly PlainLayer[] | undefined
   readonly replay: {
     readonly size: number
     readonly at: number
@@ -99,18 +101,39 @@ export interface TrainingState {
 /** Least share of the learning rate. */
 const slowest = 0.05
 
+export interface PlainLayer {
+  readonly weights: readonly number[]
+  readonly bias: readonly number[]
+}
+
 /** The network that did best on the traffic kept for validation. */
 export interface Validated {
   readonly reward: number
-  readonly layers: readonly { readonly weights: readonly number[]; readonly bias: readonly number[] }[]
+  readonly layers: readonly PlainLayer[]
+}
+
+function plain(layers: readonly Layer[]): PlainLayer[] {
+  return layers.map((l) => ({ weights: Array.from(l.weights), bias: Array.from(l.bias) }))
+}
+
+function sameShape(one: PlainLayer | undefined, other: Layer): boolean {
+  return one?.weights?.length === other.weights.length && one.bias?.length === other.bias.length
+}
+
+function layersOf(layers: readonly PlainLayer[]): Layer[] {
+  return layers.map(({ weights, bias }) => ({ weights: Float64Array.from(weights), bias: Float64Array.from(bias) }))
 }
 
 /** Rates of validation, evenly over the orders of magnitude, and seconds of each. */
-const validationRates = 8
+const validationRates = 16
 const validationSeconds = 8
-/** Part of the episodes without validation, and episodes between two. */
+/** Part of the episodes without validation. */
 const unvalidated = 0.5
-const validationEvery = 4
+/** Availability below which the worst rate counts apart, as often as this: means hide a rate that fails. */
+const leastAvailability = 0.98
+const worstWeight = 20
+/** What an episode leaves of the averaged network: single steps swing, their average hardly (Polyak and Juditsky 1992). */
+const kept = 0.8
 
 interface Choice {
   readonly state: Float32Array
@@ -124,6 +147,7 @@ export class Training {
   private readonly replay: Replay
   private readonly exploration: Exploration
   private best: Validated | undefined
+  private averaged: readonly PlainLayer[] | undefined
   episode = 0
 
   constructor(options: TrainingOptions, exploration: Exploration = usualExploration) {
@@ -158,6 +182,7 @@ export class Training {
     const apprentice = new Apprentice(this.learner, this.replay, this.o, epsilon, requests, streams())
     const outcome = served(scenario, apprentice, traffic.arrivals, rate, requests, streams)
     this.episode++
+    this.average()
     const validation = this.validate()
     return {
       episode,
@@ -170,38 +195,50 @@ export class Training {
     }
   }
 
-  /** Keeps the network where it does better than all before on the same traffic. */
+  /** The newest network and what was kept of those before. */
+  private average(): void {
+    const newest = plain(this.learner.layers())
+    const before = this.averaged
+    const mixed = (old: readonly number[] | undefined, now: readonly number[]) =>
+      old === undefined ? now : now.map((x, i) => kept * (old[i] as number) + (1 - kept) * x)
+    this.averaged = newest.map(({ weights, bias }, l) => ({
+      weights: mixed(before?.[l]?.weights, weights),
+      bias: mixed(before?.[l]?.bias, bias),
+    }))
+  }
+
+  /** Keeps the newest or the averaged network where it does better than all before on the same traffic. */
   private validate(): number | undefined {
-    const { episodes, seed, scenario, traffic } = this.o
-    const due = this.episode >= unvalidated * episodes && (this.episode % validationEvery === 0 || this.done)
-    if (!due) return undefined
+    if (this.episode < unvalidated * this.o.episodes) return undefined
+    const candidates = [plain(this.learner.layers()), this.averaged as readonly PlainLayer[]]
+    const found = candidates.map((layers): Validated => ({ reward: this.scored(layers), layers }))
+    for (const one of found) if (this.best === undefined || one.reward > this.best.reward) this.best = one
+    return Math.max(...found.map((f) => f.reward))
+  }
+
+  /** Mean reward over the rates kept for this, less what the worst of them misses. */
+  private scored(layers: readonly PlainLayer[]): number {
+    const { seed, scenario, traffic } = this.o
     const { penalty } = this.o.hyper
-    const layers = this.learner.layers()
+    const router = policyRouter({ ...scenario, layers: layersOf(layers) })
     let sum = 0
+    let worst = 1
     for (let i = 0; i < validationRates; i++) {
       const rate = traffic.least * (traffic.most / traffic.least) ** (i / (validationRates - 1))
       const streams = streamsOf((seed + 1) * 65536 + 32768 + i, seeded)
       const requests = Math.max(fewest, Math.round(rate * validationSeconds))
-      const router = policyRouter({ ...scenario, layers })
       const o = served(scenario, router, { name: 'poisson', values: {} }, rate, requests, streams)
-      sum += o.reward / o.bestReward - penalty * (1 - o.inTime / Math.max(1, o.counted))
+      const availability = o.inTime / Math.max(1, o.counted)
+      sum += o.reward / o.bestReward - penalty * (1 - availability)
+      worst = Math.min(worst, availability)
     }
-    const reward = sum / validationRates
-    if (this.best === undefined || reward > this.best.reward) {
-      const plain = layers.map((l) => ({ weights: Array.from(l.weights), bias: Array.from(l.bias) }))
-      this.best = { reward, layers: plain }
-    }
-    return reward
+    return sum / validationRates - worstWeight * Math.max(0, leastAvailability - worst)
   }
 
   /** The best network so far, else the newest. */
   policy(): Policy {
     const { tasks, models, scales } = this.o.scenario
-    const layers =
-      this.best?.layers.map(({ weights, bias }) => ({
-        weights: Float64Array.from(weights),
-        bias: Float64Array.from(bias),
-      })) ?? this.learner.layers()
+    const layers = this.best === undefined ? this.learner.layers() : layersOf(this.best.layers)
     return { tasks, models, scales, layers }
   }
 
@@ -210,17 +247,20 @@ export class Training {
     return {
       episode: this.episode,
       best: this.best,
+      averaged: this.averaged,
       learner: await this.learner.state(),
       replay: { size, at, states, next, actions, rewards },
     }
   }
 
   /** Goes on from a checkpoint. Throws RangeError where it is of another shape. */
-  async restore({ episode, learner, replay, best }: TrainingState): Promise<void> {
+  async restore({ episode, learner, replay, best, averaged }: TrainingState): Promise<void> {
     const { states, next, actions, rewards } = this.replay
     if (replay.states.length !== states.length || replay.actions.length !== actions.length) {
       throw new RangeError(`expected a replay of ${states.length} numbers, got ${replay.states.length}`)
     }
+    const wrong = averaged && this.learner.layers().findIndex((layer, l) => !sameShape(averaged[l], layer))
+    if (wrong !== undefined && wrong >= 0) throw new RangeError(`layer ${wrong} of the average is of another shape`)
     await this.learner.restore(learner)
     states.set(replay.states)
     next.set(replay.next)
@@ -230,6 +270,7 @@ export class Training {
     this.replay.at = replay.at
     this.episode = episode
     this.best = best
+    this.averaged = averaged
   }
 
   dispose(): void {
@@ -330,11 +371,13 @@ class Apprentice implements Router {
     const choice = request.memo as Choice | undefined
     if (choice?.next === undefined) return
     request.memo = undefined
-    const { quality, deadline, soft } = this.o.scenario
+    const { hyper, scenario } = this.o
+    const { quality, deadline, soft } = scenario
     const worth = (quality[choice.action]?.[request.task] ?? 0) / (this.best[request.task] ?? 1)
-    const timely = timeliness(latency, deadline, soft)
-    // A request sees its own delay and not what it adds to others': the penalty keeps batches where few are late.
-    const reward = worth * timely - this.o.hyper.penalty * (1 - timely)
+    // A request sees its own delay and not what it adds to others': so what comes close to the deadline is worth less.
+    const late = hyper.margin * deadline
+    const timely = timeliness(latency, deadline - late, late + (soft ?? 0))
+    const reward = worth * timely - hyper.penalty * (1 - timely)
     this.replay.add(choice.state, choice.action, reward, choice.next)
   }
 
