@@ -33,6 +33,9 @@ const table = Float64Array.from({ length: 16 }, (_, i) => {
   return Math.round(1024 * (0.6 * x + 0.4 * x ** 3)) / 1024
 })
 
+/** The middles between neighbours. */
+const edges = Float64Array.from({ length: 15 }, (_, i) => ((table[i] as number) + (table[i + 1] as number)) / 2)
+
 const unitsOf = (s: Append) => s.batch * s['kv-heads']
 const widthOf = (s: Append) => s['kv-heads'] * s['head-dim']
 const roomOf = (s: Append) => Math.ceil(s.tokens / tile) * tile
@@ -49,12 +52,10 @@ function channelScales(s: Append): Float64Array {
   })
 }
 
-const nearest = `var<workgroup> edges: array<f32, 15>;
-fn code(x: f32) -> u32 {
+/** The code of the nearest entry: how many middles between neighbours lie below. */
+const nearest = `fn code(x: f32) -> u32 {
   return ${each(15, (i) => `select(0u, 1u, x > edges[${i}])`, ' + ')};
 }`
-const loadEdges = `if (local < 15u) { edges[local] = 0.5 * (entries[local] + entries[local + 1u]); }
-workgroupBarrier();`
 
 /** A lane makes a word of eight codes. */
 function keysSource(s: Append): string {
@@ -65,7 +66,7 @@ function keysSource(s: Append): string {
   return `${bindings([
     ['new_keys', 'array<u32>'],
     ['key_scales', 'array<u32>'],
-    ['entries', 'array<f32>'],
+    ['edges', 'array<f32>'],
     ['k', 'array<u32>', true],
   ])}
 ${nearest}
@@ -77,7 +78,6 @@ fn coded(unit: u32, channel: u32) -> u32 {
 }
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-  ${loadEdges}
   let number = (${groupIndex(Math.ceil(words / 64))}) * 64u + local;
   if (number >= ${words}u) { return; }
   let unit = number / ${loadsOf(s) * 4}u;
@@ -104,7 +104,7 @@ function valuesSource(s: Append): string {
   const { at, place } = placeOf(s)
   return `${bindings([
     ['new_values', 'array<u32>'],
-    ['entries', 'array<f32>'],
+    ['edges', 'array<f32>'],
     ['v', 'array<u32>', true],
     ['value_scales', 'array<u32>', true],
   ])}
@@ -113,7 +113,6 @@ var<workgroup> least: array<f32, ${lanes}>;
 var<workgroup> most: array<f32, ${lanes}>;
 @compute @workgroup_size(${lanes})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-  ${loadEdges}
   let sequence = min(${groupIndex(s.batch)}, ${s.batch - 1}u);
   var low = 1e30;
   var high = -1e30;
@@ -147,8 +146,8 @@ workgroupBarrier();`
 `
 }
 
-const keyBuffers = ['new_keys', 'key_scales', 'entries', 'k']
-const valueBuffers = ['new_values', 'entries', 'v', 'value_scales']
+const keyBuffers = ['new_keys', 'key_scales', 'edges', 'k']
+const valueBuffers = ['new_values', 'edges', 'v', 'value_scales']
 const fits = (s: Append) => s['head-dim'] % 8 === 0
 
 function plans(s: Append, { workgroup }: Facts): Plan[] {
@@ -286,7 +285,7 @@ export const appendNuq4 = kernel<Append>({
         input('new_keys', 'fp16', units * dim, fillKeys),
         input('new_values', 'fp16', units * dim, fillValues),
         input('key_scales', 'fp16', units * dim * 2, { kind: 'values', values: channelScales(s) }),
-        input('entries', 'fp32', 16, { kind: 'values', values: table }),
+        input('edges', 'fp32', 15, { kind: 'values', values: edges }),
         output('k', 'u32', units * runsOf(s) * loadsOf(s) * run * 4),
         output('v', 'u32', units * runsOf(s) * dim * 4),
         output('value_scales', 'fp16', s.batch * roomOf(s) * 2),
