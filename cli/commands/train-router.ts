@@ -27,8 +27,10 @@ and the arrivals of the last second; it chooses the model, and the least loaded
 replica of it serves. Double DQN: a network of two hidden layers, trained on
 simulated traffic at rates drawn between --least-rate and --most-rate. A choice
 earns the model's accuracy on the task over the best model's if its answer is in
-time, and costs --penalty if not. The network that did best on traffic kept for
-validation is written. Use it with \`memwall simulate serve --router dqn:FILE\`.
+time, less in the last 15 % before the deadline, and costs --penalty if not. Of
+the networks and their averages the one that did best on traffic kept for
+validation is written, where the worst of 16 rates counts apart.
+Use it with \`memwall simulate serve --router dqn:FILE\`.
 
 In the end the router is run beside two others on arrivals and mixes of tasks
 that it was not trained on.
