@@ -24,8 +24,11 @@ export function predictionView(p: Prediction, query: Query): View {
   }
 }
 
-/** What was asked, in one line: `decode, batch 1, context 2048`. */
-export function workloadLine({ workload: w, methods }: Pick<Prediction, 'workload' | 'methods'>): string {
+/** What was asked, in one line: `decode, batch 1, context 2048`; without the parameter that is looked for. */
+export function workloadLine(
+  { workload: w, methods }: Pick<Prediction, 'workload' | 'methods'>,
+  sought?: string,
+): string {
   const ranks = (
     [
       ['tp', w.tp],
@@ -46,7 +49,9 @@ export function workloadLine({ workload: w, methods }: Pick<Prediction, 'workloa
     ...(w.devices > 1 ? [`${w.devices} devices`] : []),
     ...(w.fusion === 'flash' ? [] : [w.fusion]),
     ...methods.map(methodLabel),
-  ].join(', ')
+  ]
+    .filter((part) => sought === undefined || !part.startsWith(`${sought} `))
+    .join(', ')
 }
 
 /** The methods of several answers with the options that all have alike: what was chosen may differ from one to the next. */

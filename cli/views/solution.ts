@@ -21,7 +21,8 @@ export function solutionView(
     text: solution
       ? answerLine(solution)
       : `What the time of ${query.architecture.name} on ${query.machine.name} depends on`,
-    under: underLine(query),
+    // Sensitivities are taken at a value of what is looked for too.
+    under: underLine(query, elasticities ? undefined : solution?.variable),
   }
   const roots = solution && table(rootColumns(solution), solution.roots)
   const sensitive = elasticities && table(elasticityColumns, elasticities)
@@ -39,10 +40,10 @@ export function solutionView(
   }
 }
 
-function underLine(query: Query): string {
+function underLine(query: Query, sought: string | undefined): string {
   try {
     const p = predict(query)
-    return `${p.model} on ${p.machine}: ${workloadLine(p)}`
+    return `${p.model} on ${p.machine}: ${workloadLine(p, sought)}`
   } catch (error) {
     // What is looked for may make the query possible.
     if (error instanceof RangeError) return `${query.architecture.name} on ${query.machine.name}`

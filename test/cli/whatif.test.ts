@@ -21,6 +21,12 @@ describe('help', () => {
 })
 
 describe('solve', () => {
+  it('states no value of what it looks for, but where sensitivities are taken at it', async () => {
+    const asked = ['solve', 'llama-2-7b', '--on', 'a100-80gb-sxm', '--for', 'batch', '--until', 'tokens_per_s >= 500']
+    expect(await run(...asked)).toContain('llama-2-7b on a100-80gb-sxm: decode, context 2048\n')
+    expect(await run(...asked, '--sensitivity')).toContain(': decode, batch 1, context 2048\n')
+  })
+
   const batch = [
     'solve',
     'llama-3.1-8b',
