@@ -16,6 +16,8 @@ export interface Facts {
   readonly software: boolean
   /** What seconds are read from. */
   readonly clock: 'device timestamps' | 'host clock'
+  /** Seconds of work until clocks have risen from where they were while nothing ran; absent where they need no work. */
+  readonly rising?: number
   /** Elements that tensors may be stored in. */
   readonly stores: readonly ElementType[]
   /** Arithmetic in fp16. */

@@ -70,7 +70,7 @@ const shapes = {
     rows: { m: 8, n: 2048, k: 2048, bits: 32 },
     elements: { rows: 4096, width: 1024, bits: 32 },
     blocks: 1024,
-    gather: { rows: 2 ** 23 },
+    gather: { rows: 2 ** 22 - 2 ** 18 },
   },
 } as const
 

@@ -155,7 +155,7 @@ async function run(
             dispatch(backend, steps, sets[turn++ % sets.length] as BufferSet)
           }
         }),
-      protocol,
+      { ...protocol, warmup: Math.max(protocol.warmup, backend.facts.rising ?? 0) },
     )
     return row(kernel, sizes, plan, problem, verdict, timing, warm, profile)
   } finally {

@@ -167,7 +167,7 @@ export const gather = kernel<Gather>({
   name: 'gather',
   means: 'sums rows that are fetched one by one',
   sizes: {
-    rows: { means: 'rows to pick from', default: 2 ** 24 },
+    rows: { means: 'rows to pick from', default: 2 ** 22 },
     elements: { means: 'fp32 elements of a row, a multiple of 8', default: 64, of: [8, 16, 32, 64, 128, 256, 1024] },
     every: { means: 'one row is picked of so many', default: 10 },
   },
