@@ -12,6 +12,7 @@ import {
   add,
   bindings,
   butterfly,
+  dot4,
   each,
   enables,
   groupIndex,
@@ -203,7 +204,7 @@ ${each(rows, (r) =>
   each(
     keys,
     (u) =>
-      `var s${r}_${u} = ${each(held, (p) => `dot(${register('q', r, p)}_lo, k${u}_${p}_lo) + dot(${register('q', r, p)}_hi, k${u}_${p}_hi)`, ' + ')};`,
+      `var s${r}_${u} = ${each(held, (p) => dot4(`${register('q', r, p)}_lo`, `k${u}_${p}_lo`, dot4(`${register('q', r, p)}_hi`, `k${u}_${p}_hi`)), ' + ')};`,
   ),
 )}
 ${butterfly(scores, lanes, add)}
@@ -275,9 +276,9 @@ function plans(s: Decode, facts: Facts): Plan[] {
   const table: readonly (readonly [lanes: number, rows: number, keys: number, workgroup: number, groups: number])[] =
     all === 1
       ? [
+          [16, 1, 8, 128, 1056],
           [16, 1, 4, 128, 1056],
           [16, 1, 4, 256, 1056],
-          [16, 1, 8, 128, 1056],
           [8, 1, 2, 128, 1056],
           [8, 1, 4, 128, 1056],
           [16, 1, 4, 128, 2112],
@@ -287,10 +288,13 @@ function plans(s: Decode, facts: Facts): Plan[] {
           [16, 1, 1, 256, 1056],
         ]
       : [
+          // As many rows as share a key in registers, and the keys in flight that leaves.
+          [16, Math.min(all, 8), all <= 4 ? 4 : 2, 128, 1056],
           [16, Math.min(all, 4), 2, 128, 1056],
           [16, Math.min(all, 8), 1, 128, 1056],
-          [16, Math.min(all, 8), 2, 128, 1056],
           [16, Math.min(all, 4), 4, 128, 1056],
+          [8, Math.min(all, 4), 4, 128, 1056],
+          [16, Math.min(all, 4), 4, 256, 1056],
           [8, Math.min(all, 4), 2, 128, 1056],
           [16, Math.min(all, 2), 4, 128, 1056],
           [16, 1, 1, 256, 1056],

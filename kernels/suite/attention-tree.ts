@@ -149,7 +149,7 @@ function sharedPlans(s: Tree, facts: Facts): Plan[] {
   const units = s.trees * s['kv-heads']
   const rows = s.leaves * groupOf(s)
   const tiled = fitsTiles(s['head-dim'], facts)
-    ? [528, 264, 1056].map((groups) => {
+    ? [264, 528, 1056].map((groups) => {
         const prefix = splitsOf(s.prefix, units * Math.ceil(rows / tileRows), groups, tileRows)
         return finished(s, prefix, facts, (parts) => inTiles(s, prefix, parts, facts), 'tiles')
       })

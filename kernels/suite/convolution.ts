@@ -95,9 +95,9 @@ function plans(s: Depthwise, { workgroup }: { readonly workgroup: number }): Pla
   const table: readonly (readonly [outputs: number, workgroup: number])[] =
     s.stride === 1
       ? [
-          [8, 128],
           [4, 128],
-          [8, 256],
+          [8, 128],
+          [4, 256],
           [16, 64],
           [2, 256],
         ]

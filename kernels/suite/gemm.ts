@@ -134,7 +134,7 @@ ${each(
   4,
   (i) => `{
 ${each(columns, (c) => `let q${c} = slice_b[at_b + ${(i * wide) / 4 + c * side}u];`)}
-${each(4 * rows, (r) => each(columns, (c) => `${accumulator(r, c)} += p${r}[${i}] * q${c};`))}
+${each(4 * rows, (r) => each(columns, (c) => `${accumulator(r, c)} = fma(vec4f(p${r}[${i}]), q${c}, ${accumulator(r, c)});`))}
 }`,
 )}
       }
@@ -151,10 +151,10 @@ ${each(4 * rows, store)}
 
 export function gemmPlans(s: Gemm, facts: Facts): Plan[] {
   const tiles: readonly Tile[] = [
+    { rows: 2, columns: 1, depth: 16 },
     { rows: 2, columns: 2, depth: 16 },
     { rows: 2, columns: 2, depth: 8 },
     { rows: 1, columns: 1, depth: 16 },
-    { rows: 2, columns: 1, depth: 16 },
     { rows: 2, columns: 2, depth: 32 },
     { rows: 1, columns: 1, depth: 32 },
   ]

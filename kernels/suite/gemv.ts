@@ -61,6 +61,14 @@ interface Cut {
   readonly unrolled: number
 }
 
+/** Statements that add the eight products of two packs to `sum`, one after the other. */
+function chained(sum: string, a: string, b: string): string {
+  return each(8, (i) => {
+    const of = (x: string) => `${x}_${i < 4 ? 'lo' : 'hi'}[${i % 4}]`
+    return `${sum} = fma(${of(a)}, ${of(b)}, ${sum});`
+  })
+}
+
 /** Each lane's own sums go to their team's first lane through shared memory or by exchange. */
 function gemvSource({ m, n, k, bits }: Gemv, lanes: number, { outputs, workgroup, unrolled }: Cut): string {
   const words = packWords(bits)
@@ -71,6 +79,8 @@ function gemvSource({ m, n, k, bits }: Gemv, lanes: number, { outputs, workgroup
   const groups = Math.ceil(padded(n) / outputs / teams)
   const sums = (r: number, o: number) => `s${r}_${o}`
   const all = each(m, (r) => each(outputs, (o) => sums(r, o), ' '), ' ').split(' ')
+  // Sums of many rows in fours would not stay in registers.
+  const single = m > 4
   const step = (at: string) => `{
 let at = ${at};
 ${each(outputs, (o) => loadPack(`w${o}`, 'w', `row${o} + at * ${words}u`, bits))}
@@ -78,7 +88,7 @@ ${each(
   m,
   (r) => `{
 ${loadPack('x', 'x', `${r * row * words}u + at * ${words}u`, bits)}
-${each(outputs, (o) => `${sums(r, o)} = fma(w${o}_lo, x_lo, ${sums(r, o)});\n${sums(r, o)} = fma(w${o}_hi, x_hi, ${sums(r, o)});`)}
+${each(outputs, (o) => (single ? chained(sums(r, o), `w${o}`, 'x') : `${sums(r, o)} = fma(w${o}_lo, x_lo, ${sums(r, o)});\n${sums(r, o)} = fma(w${o}_hi, x_hi, ${sums(r, o)});`))}
 }`,
 )}
 }`
@@ -101,13 +111,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
   let lane = local % ${team}u;
   let first = ((${groupIndex(groups)}) * ${teams}u + local / ${team}u) * ${outputs}u;
 ${each(outputs, (o) => `let row${o} = min(first + ${o}u, ${n - 1}u) * ${row * words}u;`)}
-${all.map((s) => `var ${s} = vec4f();`).join('\n')}
+${all.map((s) => `var ${s} = ${single ? '0.0' : 'vec4f()'};`).join('\n')}
   var p = lane;
   for (; p + ${(unrolled - 1) * team}u < ${row}u; p += ${unrolled * team}u) {
 ${each(unrolled, (u) => step(`p + ${u * team}u`))}
   }
 ${unrolled > 1 ? `for (; p < ${row}u; p += ${team}u) ${step('p')}` : ''}
-${each(m, (r) => each(outputs, (o) => `var t${r}_${o} = ${sums(r, o)}.x + ${sums(r, o)}.y + ${sums(r, o)}.z + ${sums(r, o)}.w;`))}
+${each(m, (r) => each(outputs, (o) => `var t${r}_${o} = ${single ? sums(r, o) : each(4, (i) => `${sums(r, o)}[${i}]`, ' + ')};`))}
 ${
   exchange
     ? butterfly(
@@ -143,16 +153,17 @@ export function gemvPlans(s: Gemv, facts: Facts): Plan[] {
         ]
       : m <= 4
         ? [
-            [4, 256, 1],
             [4, 128, 2],
+            [4, 256, 1],
             [2, 256, 2],
             [8, 128, 1],
           ]
         : [
-            [2, 256, 1],
             [4, 128, 1],
+            [2, 256, 1],
             [2, 128, 2],
             [4, 256, 1],
+            [8, 128, 1],
           ]
   ).map(([outputs = 2, workgroup = 64, unrolled = 1]) => ({ outputs, workgroup, unrolled }))
   return cuts

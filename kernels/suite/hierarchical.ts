@@ -17,6 +17,7 @@ import {
   bindings,
   butterfly,
   codesTimesFunction,
+  dot4,
   each,
   enables,
   groupIndex,
@@ -63,6 +64,26 @@ interface Cut {
 
 const low = '-1e30'
 
+/**
+ * As `codesTimesFunction`, for codes in two planes: upper + (lower - 8) / 16. Both planes' codes become the bytes
+ * 16·upper + lower first, even ones in one word and odd ones in another, and bytes become singles where they stand.
+ */
+const bothTimes = `fn both_times(upper: u32, lower: u32, first: vec4f, last: vec4f) -> f32 {
+  let even = ((upper << 4u) & 0xf0f0f0f0u) | (lower & 0x0f0f0f0fu);
+  let odd = (upper & 0xf0f0f0f0u) | ((lower >> 4u) & 0x0f0f0f0fu);
+  let mask = vec4u(0xffu, 0xffu, 0xff00u, 0xff00u);
+  let zero = vec4f(8388616.0, 8388616.0, 8390656.0, 8390656.0);
+  let a = bitcast<vec4f>((vec4u(even, odd, even, odd) & mask) | vec4u(0x4b000000u)) - zero;
+  let e = even >> 16u;
+  let o = odd >> 16u;
+  let b = bitcast<vec4f>((vec4u(e, o, e, o) & mask) | vec4u(0x4b000000u)) - zero;
+  return ${dot4('a', 'first')} + ${dot4('b', 'last')};
+}`
+
+/** What `both_times` leaves to divide by, as factors. */
+const bothFactors = `const spread_first = vec4f(${1 / 16}, ${1 / 16}, ${1 / 4096}, ${1 / 4096});
+const spread_last = spread_first;`
+
 function source(s: Hierarchical, planes: 1 | 2, lanes: number, cut: Cut, chunk: number, splits: number): string {
   const { tokens, query } = s
   const dim = s['head-dim']
@@ -94,7 +115,7 @@ if (local % ${lanes}u == 0u) { ${names.map((n, i) => `${to}[${i * subgroups}u + 
     ),
   )
   const times = (word: string, lower: string, first: string, last: string) =>
-    `upper_times(${word}, ${first}, ${last})${two ? ` + 0.0625 * lower_times(${lower}, ${first}, ${last})` : ''}`
+    two ? `both_times(${word}, ${lower}, ${first}, ${last})` : `upper_times(${word}, ${first}, ${last})`
   return `${enables(lanes)}${bindings([
     ['q', 'array<u32>'],
     ['ku', 'array<vec4u>'],
@@ -109,9 +130,13 @@ if (local % ${lanes}u == 0u) { ${names.map((n, i) => `${to}[${i * subgroups}u + 
         ] as const)
       : []),
   ])}
-${spreadFactors}
-${codesTimesFunction(0, 'upper_times')}
-${two ? codesTimesFunction(8, 'lower_times') : ''}
+${
+  two
+    ? `${bothFactors}
+${bothTimes}`
+    : `${spreadFactors}
+${codesTimesFunction(0, 'upper_times')}`
+}
 var<workgroup> folded: array<vec4f, ${rows * loads * 8}>;
 var<workgroup> weights: array<vec4f, ${(rows * tile) / 4}>;
 var<workgroup> partial: array<f32, ${rows * subgroups}>;
@@ -237,14 +262,13 @@ function plans(s: Hierarchical, planes: 1 | 2, facts: Facts): Plan[] {
   const rows = (s.heads / s['kv-heads']) * s.query
   const units = s.batch * s['kv-heads']
   const table: readonly (readonly [workgroup: number, groups: number, early: boolean])[] = [
-    [64, 2112, true],
-    [64, 2112, false],
     [128, 2112, true],
     [128, 2112, false],
-    [32, 4224, true],
-    [32, 4224, false],
+    [128, 4224, true],
+    [128, 1056, true],
+    [64, 2112, true],
+    [64, 2112, false],
     [64, 4224, false],
-    [64, 1056, true],
   ]
   return table
     .filter(([workgroup]) => workgroup <= facts.workgroup)

@@ -12,7 +12,19 @@ import type { Facts } from '../backend.ts'
 import { reader } from '../input.ts'
 import { type Expectation, kernel, type Plan } from '../kernel.ts'
 import { passOf, pick, plainFormats } from '../ledger.ts'
-import { add, bindings, each, enables, exchanged, groupIndex, lanesOf, max, spread, together } from '../webgpu/wgsl.ts'
+import {
+  add,
+  bindings,
+  dot4,
+  each,
+  enables,
+  exchanged,
+  groupIndex,
+  lanesOf,
+  max,
+  spread,
+  together,
+} from '../webgpu/wgsl.ts'
 import { attentionModule, decodeSizes } from './attention-decode.ts'
 import { attended, attentionTolerance, rowsChecked } from './attention-reference.ts'
 import { someOf } from './gemv.ts'
@@ -171,7 +183,7 @@ fn add_to(i: u32, x: f32) {
 fn eight(word: u32, bank: u32, low: vec4f, high: vec4f) -> f32 {
   let a = vec4f(${each(4, (i) => entry('values', 'word', i), ', ')});
   let b = vec4f(${each(4, (i) => entry('values', 'word', i + 4), ', ')});
-  return dot(a, low) + dot(b, high);
+  return ${dot4('a', 'low')} + ${dot4('b', 'high')};
 }
 @compute @workgroup_size(${width})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
@@ -277,9 +289,11 @@ if (local == 0u) { parts[at + ${dim}u] = top${r}; parts[at + ${dim + 1}u] = sum$
 }
 
 const table: readonly (readonly [block: number, shared: 1 | 2, groups: number, early: boolean])[] = [
+  [128, 2, 2112, false],
+  [128, 2, 4224, false],
+  [64, 2, 4224, false],
   [256, 2, 2112, false],
   [128, 2, 2112, true],
-  [128, 2, 2112, false],
   [128, 1, 2112, false],
   [256, 1, 2112, false],
   [256, 2, 1056, true],

@@ -11,7 +11,7 @@ import { elementsOf, reader } from '../input.ts'
 import { type Expectation, kernel, type Launch, type Plan, type Problem, type Tensor } from '../kernel.ts'
 import { passOf, pick, plainFormats } from '../ledger.ts'
 import { exponentialError, roundings } from '../rounding.ts'
-import { add, bindings, butterfly, each, enables, groupIndex, loadPack, packs, spread } from '../webgpu/wgsl.ts'
+import { add, bindings, butterfly, dot4, each, enables, groupIndex, loadPack, packs, spread } from '../webgpu/wgsl.ts'
 import {
   attendedBuffers,
   attendSource,
@@ -98,7 +98,7 @@ ${each(rows, (r) => `var top${r} = ${low}; var sum${r} = 0.0;`)}
 ${each(keys, (u) => `let c${u} = block + ${u * teams}u + team;\nlet in${u} = c${u} < end;\nlet at${u} = unit * ${n}u + min(c${u}, end - 1u);`)}
 ${each(keys, (u) => each(held, (p) => loadPack(`k${u}_${p}`, 'centroids', `at${u} * ${row}u + ${at(p)}`, bits)))}
 ${each(keys, (u) => `let m${u} = f32(members[at${u}]);`)}
-${each(rows, (r) => each(keys, (u) => `var s${r}_${u} = ${each(held, (p) => `dot(q${r}_${p}_lo, k${u}_${p}_lo) + dot(q${r}_${p}_hi, k${u}_${p}_hi)`, ' + ')};`))}
+${each(rows, (r) => each(keys, (u) => `var s${r}_${u} = ${each(held, (p) => dot4(`q${r}_${p}_lo`, `k${u}_${p}_lo`, dot4(`q${r}_${p}_hi`, `k${u}_${p}_hi`)), ' + ')};`))}
 ${butterfly(scores, lanes, add)}
 ${each(
   rows,
@@ -442,11 +442,11 @@ export const indexCompaction = kernel<Squeezed>({
 
 /** Kept keys of a chunk, workgroups that take chunks in turn, keys at once. */
 const chunkings = [
-  [256, 2112, 4],
-  [256, 1056, 4],
-  [256, 1056, 8],
   [512, 1056, 4],
-  [128, 2112, 4],
+  [1024, 1056, 4],
+  [512, 1056, 8],
+  [256, 1056, 4],
+  [256, 2112, 4],
 ] as const
 
 function plans(s: Squeezed, facts: Facts): Plan[] {

@@ -4,6 +4,7 @@
 import {
   add,
   bindings,
+  dot4,
   each,
   enables,
   exchanged,
@@ -121,7 +122,7 @@ ${each(
   4,
   (c) => `{
 let b = stage[${second}u + (${c * side}u + x) * ${padded}u + d];
-${each(4, (r) => `s${r}[${c}] += dot(a${r}, b);`, ' ')}
+${each(4, (r) => `s${r}[${c}] = ${dot4(`a${r}`, 'b', `s${r}[${c}]`)};`, ' ')}
 }`,
 )}
 }`
@@ -227,7 +228,7 @@ ${each(
   4,
   (j) => `{
 ${each(columns, (g) => `let v${g} = stage[(i * 4u + ${j}u) * ${columns * side}u + ${g * side}u + x];`)}
-${all((r, g) => `o${r}_${g} += w${r}[${j}] * v${g};`)}
+${all((r, g) => `o${r}_${g} = fma(vec4f(w${r}[${j}]), v${g}, o${r}_${g});`)}
 }`,
 )}
     }

@@ -180,7 +180,7 @@ ${each(
   4,
   (j) => `{
 let v = stage[${valueStage}u + (d * 4u + ${j}u) * ${side}u + x];
-${each(4, (r) => `s${r} += w${r}[${j}] * v;`, ' ')}
+${each(4, (r) => `s${r} = fma(vec4f(w${r}[${j}]), v, s${r});`, ' ')}
 }`,
 )}
     }

@@ -39,6 +39,13 @@ export function butterfly(names: readonly string[], lanes: number, combine: (a: 
 export const add = (a: string, b: string) => `${a} + ${b}`
 export const max = (a: string, b: string) => `max(${a}, ${b})`
 
+/** The dot product of two vec4f, by multiply-adds: a driver may take `dot` for products and sums. */
+export function dot4(a: string, b: string, sum?: string): string {
+  const product = (i: number) => `${a}[${i}], ${b}[${i}]`
+  const last = sum === undefined ? `${a}[3] * ${b}[3]` : `fma(${product(3)}, ${sum})`
+  return [2, 1, 0].reduce((text, i) => `fma(${product(i)}, ${text})`, last)
+}
+
 /** Elements that are loaded together, in 16 bytes of fp16 or 32 of fp32. */
 export const pack = 8
 
@@ -111,7 +118,7 @@ export function codesTimesFunction(zero: number, name = 'codes_times'): string {
   let v = w >> 20u;
   let a = bitcast<vec4f>((vec4u(w) & vec4u(0xfu, 0xf0u, 0xf00u, 0xf000u)) | vec4u(0x4b000000u)) - vec4f(${exact(0)}, ${exact(1)}, ${exact(2)}, ${exact(3)});
   let b = bitcast<vec4f>((vec4u(w, v, v, v) & vec4u(0xf0000u, 0xfu, 0xf0u, 0xf00u)) | vec4u(0x4b000000u)) - vec4f(${exact(4)}, ${exact(0)}, ${exact(1)}, ${exact(2)});
-  return dot(a, first) + dot(b, last);
+  return ${dot4('a', 'first')} + ${dot4('b', 'last')};
 }`
 }
 
