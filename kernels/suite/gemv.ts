@@ -158,13 +158,18 @@ export function gemvPlans(s: Gemv, facts: Facts): Plan[] {
             [2, 256, 2],
             [8, 128, 1],
           ]
-        : [
-            [4, 128, 1],
-            [2, 256, 1],
-            [2, 128, 2],
-            [4, 256, 1],
-            [8, 128, 1],
-          ]
+        : m <= 8
+          ? [
+              [2, 256, 1],
+              [8, 128, 1],
+              [2, 128, 2],
+              [4, 128, 1],
+            ]
+          : [
+              [4, 128, 1],
+              [8, 128, 1],
+              [2, 256, 1],
+            ]
   ).map(([outputs = 2, workgroup = 64, unrolled = 1]) => ({ outputs, workgroup, unrolled }))
   return cuts
     .filter((c) => c.workgroup <= facts.workgroup)

@@ -262,9 +262,9 @@ function plans(s: Hierarchical, planes: 1 | 2, facts: Facts): Plan[] {
   const rows = (s.heads / s['kv-heads']) * s.query
   const units = s.batch * s['kv-heads']
   const table: readonly (readonly [workgroup: number, groups: number, early: boolean])[] = [
+    [128, 4224, true],
     [128, 2112, true],
     [128, 2112, false],
-    [128, 4224, true],
     [128, 1056, true],
     [64, 2112, true],
     [64, 2112, false],

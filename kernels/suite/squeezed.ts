@@ -442,9 +442,8 @@ export const indexCompaction = kernel<Squeezed>({
 
 /** Kept keys of a chunk, workgroups that take chunks in turn, keys at once. */
 const chunkings = [
-  [512, 1056, 4],
-  [1024, 1056, 4],
   [512, 1056, 8],
+  [512, 1056, 4],
   [256, 1056, 4],
   [256, 2112, 4],
 ] as const

@@ -16,7 +16,7 @@ export interface LibraryOptions {
 
 export interface Library {
   readonly tf: Core
-  readonly facts: Pick<Facts, 'device' | 'driver' | 'software' | 'clock' | 'binding' | 'library'>
+  readonly facts: Pick<Facts, 'device' | 'driver' | 'software' | 'rising' | 'clock' | 'binding' | 'library'>
   /** Seconds of what `run` calls; it returns the last result. */
   time(run: () => Tensor): Promise<number>
   close(): Promise<void>
@@ -152,7 +152,7 @@ const limits = [
 
 async function onWebgpu({ adapter, gpu }: OpenAdapter): Promise<Library> {
   const tf = await load<Core>('@tensorflow/tfjs-core')
-  const { globals } = await import('webgpu')
+  const [{ globals }, { emulation }] = await Promise.all([import('webgpu'), import('../webgpu/backend.ts')])
   Object.assign(globalThis, globals)
   const { WebGPUBackend } = await load<WebgpuPackage>('@tensorflow/tfjs-backend-webgpu')
   if (!WebGPUBackend) throw new DeviceError('TensorFlow.js: expected its WebGPU package to have WebGPUBackend')
@@ -174,7 +174,7 @@ async function onWebgpu({ adapter, gpu }: OpenAdapter): Promise<Library> {
     tf,
     facts: {
       device: name,
-      software: info.isFallbackAdapter || /swiftshader|llvmpipe/i.test(`${name} ${info.description}`),
+      ...emulation(info),
       clock: stamps ? 'device timestamps' : 'host clock',
       driver: `TensorFlow.js ${tf.version_core}, its WebGPU backend ${version}; ${info.description}`,
       binding: Math.min(adapter.limits.maxStorageBufferBindingSize, adapter.limits.maxBufferSize),

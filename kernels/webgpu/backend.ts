@@ -34,15 +34,18 @@ export async function webgpuBackend(adapter: GPUAdapter): Promise<Backend<GPUBuf
 const fenceSource = `@group(0) @binding(0) var<storage, read_write> word: array<u32>;
 @compute @workgroup_size(1) fn main() { word[0] += 1u; }`
 
-function factsOf({ info, limits }: GPUAdapter, features: ReadonlySet<GPUFeatureName>): Facts {
+/** Whether an adapter is emulated; clocks of others fall while nothing runs, and rise in a few tenths of a second (H200). */
+export function emulation(info: GPUAdapterInfo): Pick<Facts, 'software' | 'rising'> {
   const software = info.isFallbackAdapter || /swiftshader|llvmpipe/i.test(`${info.device} ${info.description}`)
+  return { software, ...(!software && { rising: 0.6 }) }
+}
+
+function factsOf({ info, limits }: GPUAdapter, features: ReadonlySet<GPUFeatureName>): Facts {
   const { subgroupMinSize: least = 1, subgroupMaxSize: most = 1 } = info
   return {
     device: info.device || info.description || info.vendor || 'unnamed adapter',
     driver: info.description,
-    software,
-    // Idle GPUs rest at a fraction of their clock, and come back in a few tenths of a second (seen on an H200).
-    ...(!software && { rising: 0.6 }),
+    ...emulation(info),
     clock: features.has('timestamp-query') ? 'device timestamps' : 'host clock',
     stores: ['fp32', 'fp16', 'u32'],
     halves: features.has('shader-f16'),
