@@ -33,6 +33,7 @@ const ceilings = object({
     keyof typeof ceilingBounds,
     ReturnType<typeof within>
   >),
+  overlap: v.optional(within([1, 16])),
   cache: v.pipe(
     v.array(object({ bytes, rate: bandwidth }), (issue) => `expected a list of working sets, got ${issue.received}`),
     v.minLength(1, 'expected at least one working set, got none'),

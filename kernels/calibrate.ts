@@ -1,6 +1,6 @@
 // The ceilings of the device at hand: what it reads, computes, unpacks and fetches at most, each by a kernel that does
 // little else, from operands in memory or in the cache. Not fitted on what is predicted with them.
-import { type Ceilings, ceilingBounds } from '../hardware/ceiling-time.ts'
+import { type Ceilings, ceilingBounds, overlaps } from '../hardware/ceiling-time.ts'
 import type { Backend } from './backend.ts'
 import { loadKernel } from './catalog.ts'
 import type { Sizes } from './kernel.ts'
@@ -67,9 +67,9 @@ const shapes = {
     copy: 2 ** 28,
     chains: { lanes: 2 ** 20, steps: 4096 },
     tiles: { m: 3072, n: 3072, k: 2048, bits: 32 },
-    rows: { m: 8, n: 2048, k: 2048, bits: 32 },
-    elements: { rows: 4096, width: 1024, bits: 32 },
-    blocks: 1024,
+    rows: { m: 16, n: 8192, k: 2048, bits: 16 },
+    elements: { rows: 4096, width: 2048, bits: 16 },
+    blocks: 4096,
     gather: { rows: 2 ** 22 - 2 ** 18 },
   },
 } as const
@@ -147,6 +147,7 @@ export async function calibrate(backend: Backend, options: CalibrateOptions = {}
     tables: tables.value,
     gather: gatheredBeside(gather.row, launch.value + start, rate),
     pass,
+    ...(large && { overlap: overlaps.gpu }),
   }
   return {
     ceilings: bounded(ceilings),
