@@ -8,7 +8,8 @@ import { checkOutput, checkWritable, outputOptions, print } from '../output.ts'
 const help = `
 Without --from this machine is calibrated, as \`memwall calibrate\` does, and its
 kernels are measured beside what is then predicted for them: less than 90 s on
-two cores. Nothing else should run meanwhile.
+two cores, some minutes on a GPU, whose shapes are larger. Nothing else should run
+meanwhile.
 
 Errors are expected over measured, less one. Regimes: memory, compute, ridge
 (both within a factor of 2), launch (latencies), decode (codes, scattered rows).`
